@@ -1,0 +1,1 @@
+//! The store on disk: fjall, one writer thread, group commit with fsync.

@@ -1,0 +1,1 @@
+//! The store in memory: the model every store is held against.

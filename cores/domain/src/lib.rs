@@ -1,0 +1,1 @@
+//! Conversation lanes and user lanes: decisions over loaded rows.

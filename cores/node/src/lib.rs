@@ -1,0 +1,1 @@
+//! One node: lanes and pushes joined, without I/O.

@@ -1,0 +1,1 @@
+//! Both halves of nothing but the server's end of one connection, without I/O.

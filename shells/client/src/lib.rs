@@ -1,0 +1,1 @@
+//! The client shell: tokio and SQLite around client-core.

@@ -1,0 +1,1 @@
+//! The HTTP API, the console page and the WebSocket port.

@@ -1,0 +1,1 @@
+//! Native TCP, TLS and WebSocket front doors.

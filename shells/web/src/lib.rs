@@ -1,0 +1,1 @@
+//! The console page, as files in the binary.

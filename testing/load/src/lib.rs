@@ -1,0 +1,1 @@
+//! The load tool behind nightjar bench.

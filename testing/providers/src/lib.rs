@@ -1,0 +1,1 @@
+//! Recording APNs and FCM servers on loopback.

@@ -1,0 +1,1 @@
+//! What every store promises, as tests a store runs.

@@ -1,0 +1,1 @@
+//! The simulated world: real cores on a virtual clock, from one seed.

@@ -1,0 +1,91 @@
+//! What a device says about itself.
+
+use serde::{Deserialize, Serialize};
+
+use crate::ConversationId;
+
+/// What the server believes about the app of a device. Presence is another thing.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum AppState {
+    /// The client said a person can see the app.
+    Foreground,
+    /// The client said it left the screen.
+    Background,
+    /// Inferred: it missed a deadline and has been silent since.
+    Unresponsive,
+    /// No connection.
+    Offline,
+}
+
+impl AppState {
+    /// The word used on the wire.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Foreground => "foreground",
+            Self::Background => "background",
+            Self::Unresponsive => "unresponsive",
+            Self::Offline => "offline",
+        }
+    }
+}
+
+/// What a client says about its app.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum AppStateReport {
+    /// On screen; `conversation` is the one that is open.
+    Foreground {
+        /// The open conversation.
+        conversation: Option<ConversationId>,
+    },
+    /// Off screen. `grace_ms`: for so long the process stays alive and posts notifications
+    /// itself; 0 none, -1 for as long as the connection lives.
+    Background {
+        /// Milliseconds, -1 for a process that stays alive.
+        grace_ms: i64,
+    },
+}
+
+/// What a device runs on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Platform {
+    /// iPhone and iPad.
+    Ios,
+    /// Android.
+    Android,
+    /// HarmonyOS.
+    Harmony,
+    /// A browser.
+    Web,
+    /// A desktop app.
+    Desktop,
+    /// A terminal.
+    Cli,
+}
+
+impl Platform {
+    /// Every platform, in the order of the documentation.
+    pub const ALL: [Self; 6] =
+        [Self::Ios, Self::Android, Self::Harmony, Self::Web, Self::Desktop, Self::Cli];
+
+    /// The word used on the wire.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Ios => "ios",
+            Self::Android => "android",
+            Self::Harmony => "harmony",
+            Self::Web => "web",
+            Self::Desktop => "desktop",
+            Self::Cli => "cli",
+        }
+    }
+
+    /// Reads the word used on the wire.
+    #[must_use]
+    pub fn from_name(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|platform| platform.as_str() == name)
+    }
+}

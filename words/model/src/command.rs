@@ -1,0 +1,251 @@
+//! What a gateway may ask of the lanes. Gateways translate into these and decide nothing.
+
+use crate::{
+    AppStateReport, Binding, BindingKey, ClientMsgId, Content, ConversationId, DeviceId, GroupId,
+    MessageId, NotificationId, Platform, PushSpec, Seq, Uid, WallMs,
+};
+
+/// One request. Who asks (a connection or the operator's API) travels beside it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Command {
+    /// A device logs in on this connection; its token was already verified.
+    Hello(Box<HelloCommand>),
+    /// The app of this connection went to the foreground or background. The session has already
+    /// dropped stale reports.
+    AppState(AppStateReport),
+    /// Write a message.
+    Send(Box<SendCommand>),
+    /// What this connection's device stored and showed; clamped by the session to what it was given.
+    Ack(Vec<AckItem>),
+    /// The user read the conversation up to `seq`.
+    Read {
+        /// Where.
+        conversation: ConversationId,
+        /// The last entry read.
+        seq: Seq,
+    },
+    /// Conversations that changed since a token; `None` lists all.
+    Sync {
+        /// A token of an earlier answer.
+        since: Option<String>,
+        /// Conversations in the answer, at most.
+        limit: usize,
+    },
+    /// Entries of a conversation.
+    History(HistoryCommand),
+    /// A new or changed binding of this device.
+    BindPush(Binding),
+    /// One binding less.
+    UnbindPush(BindingKey),
+    /// The device signs out; `unbind` also removes its bindings.
+    Logout {
+        /// Remove the bindings.
+        unbind: bool,
+    },
+    /// The device took these notifications off its screen.
+    Withdrawn(Vec<NotificationId>),
+    /// Take a message back.
+    Recall {
+        /// Where.
+        conversation: ConversationId,
+        /// Which.
+        seq: Seq,
+    },
+    /// Tell the other members that somebody types. Not stored.
+    Typing(Target),
+    /// Pushes that arrived or were opened, by notification id.
+    Report {
+        /// Arrived on the device.
+        arrived: Vec<NotificationId>,
+        /// Opened by a person.
+        clicked: Vec<NotificationId>,
+    },
+    /// A frame came from a device that was inferred unresponsive.
+    Heard,
+    /// The connection is gone.
+    Lost,
+
+    /// Create or change a user.
+    PutUser {
+        /// Who.
+        uid: Uid,
+        /// Display name; `None` leaves it.
+        name: Option<String>,
+        /// Picture address; `None` leaves it.
+        avatar: Option<String>,
+    },
+    /// Create a group.
+    CreateGroup {
+        /// Its id.
+        group: GroupId,
+        /// Display name.
+        name: String,
+        /// Owner, also a member.
+        owner: Uid,
+        /// Other members.
+        members: Vec<Uid>,
+    },
+    /// Add or remove members.
+    ChangeMembers {
+        /// Which group.
+        group: GroupId,
+        /// Who joins.
+        add: Vec<Uid>,
+        /// Who leaves.
+        remove: Vec<Uid>,
+    },
+    /// Members of a group.
+    Members {
+        /// Which group.
+        group: GroupId,
+    },
+    /// Write a message in a user's name.
+    SendAs {
+        /// The sender.
+        from: Uid,
+        /// What.
+        send: Box<SendCommand>,
+    },
+    /// History as one user sees it.
+    HistoryAs {
+        /// Who looks.
+        viewer: Uid,
+        /// What.
+        history: HistoryCommand,
+    },
+    /// A user's devices.
+    Devices {
+        /// Who.
+        uid: Uid,
+    },
+    /// Set a device's binding; creates the device, offline, if there is none.
+    PutBinding {
+        /// Who.
+        uid: Uid,
+        /// Which device.
+        device_id: DeviceId,
+        /// Where it can be pushed.
+        binding: Binding,
+    },
+    /// Remove one binding, or all when `key` is `None`.
+    DeleteBinding {
+        /// Who.
+        uid: Uid,
+        /// Which device.
+        device_id: DeviceId,
+        /// Which binding.
+        key: Option<BindingKey>,
+    },
+    /// Unread totals.
+    Unread {
+        /// Who.
+        uid: Uid,
+    },
+    /// End the session, delete the bindings, refuse tokens issued before.
+    Kick {
+        /// Who.
+        uid: Uid,
+        /// Which device.
+        device_id: DeviceId,
+        /// For people.
+        reason: String,
+    },
+    /// The app state, for apps whose protocol cannot say it.
+    ReportAppState {
+        /// Who.
+        uid: Uid,
+        /// Which device.
+        device_id: DeviceId,
+        /// What the app said.
+        state: AppStateReport,
+    },
+    /// The recorded life of a message for one user.
+    Trace {
+        /// Which.
+        message_id: MessageId,
+        /// For whom.
+        uid: Uid,
+    },
+    /// What a push of this message would do, nothing sent.
+    Explain {
+        /// The sender.
+        from: Uid,
+        /// The message.
+        send: Box<SendCommand>,
+    },
+    /// Durable webhook events above a number.
+    Events {
+        /// The last number the caller has; 0 for the first.
+        after: u64,
+        /// How many, at most.
+        limit: usize,
+    },
+}
+
+/// A login.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct HelloCommand {
+    /// Who, from the token.
+    pub uid: Uid,
+    /// Which install.
+    pub device_id: DeviceId,
+    /// What it runs on.
+    pub platform: Platform,
+    /// What it says about its app.
+    pub state: AppStateReport,
+    /// The resume token of its last session.
+    pub resume: Option<String>,
+    /// When the token was issued.
+    pub token_issued_at: WallMs,
+}
+
+/// A message to write.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SendCommand {
+    /// Where.
+    pub to: Target,
+    /// The sender's idempotency key; the server makes one for API calls without.
+    pub client_msg_id: ClientMsgId,
+    /// What, as the bytes that came.
+    pub content: Content,
+    /// Whether the content is encrypted for the members.
+    pub sealed: bool,
+    /// What the sender asks of the push.
+    pub push: Option<Box<PushSpec>>,
+    /// From then on nobody needs to be told.
+    pub expires_at: Option<WallMs>,
+}
+
+/// Where a message goes.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Target {
+    /// The direct conversation with this user.
+    User(Uid),
+    /// A group.
+    Group(GroupId),
+}
+
+/// Both cumulative.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct AckItem {
+    /// Where.
+    pub conversation: ConversationId,
+    /// Committed by the device up to here.
+    pub stored: Seq,
+    /// Shown by the device up to here.
+    pub surfaced: Seq,
+}
+
+/// A slice of a conversation's log. `after` and `before` are exclusive; answers ascend; `before`
+/// alone gives the nearest below it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct HistoryCommand {
+    /// Where.
+    pub conversation: ConversationId,
+    /// Above this place.
+    pub after: Option<Seq>,
+    /// Below this place.
+    pub before: Option<Seq>,
+    /// How many, at most.
+    pub limit: usize,
+}

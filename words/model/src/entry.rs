@@ -1,0 +1,100 @@
+//! The log's unit.
+
+use bytes::Bytes;
+use serde::{Deserialize, Serialize};
+
+use crate::{ClientMsgId, ConversationId, MessageId, Seq, Uid, WallMs};
+
+/// What people wrote, as the bytes that came: a JSON object with a `type`, never re-serialised.
+pub type Content = Bytes;
+
+/// Everything that has a `seq` in a conversation.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Entry {
+    /// Where it is ordered.
+    pub conversation: ConversationId,
+    /// Its place, from 1.
+    pub seq: Seq,
+    /// The server's id.
+    pub message_id: MessageId,
+    /// Who wrote it.
+    pub from: Uid,
+    /// The sender's idempotency key, unchanged.
+    pub client_msg_id: ClientMsgId,
+    /// Server time; never falls within a conversation.
+    pub at: WallMs,
+    /// Message, or a change to one.
+    pub kind: EntryKind,
+    /// Countable entries of the conversation up to and with this one.
+    pub ordinal: u64,
+    /// Countable entries of this sender in the conversation up to and with this one.
+    pub own_ordinal: u64,
+    /// The content; empty once it was recalled.
+    pub content: Content,
+    /// True when the content is encrypted for the members and the server cannot read it.
+    pub sealed: bool,
+    /// True once a recall entry took it back.
+    pub recalled: bool,
+    /// What the sender asked of the push; `None` when nothing was asked.
+    pub push: Option<Box<PushSpec>>,
+    /// From this moment on nobody needs to be told any more.
+    pub expires_at: Option<WallMs>,
+}
+
+/// What an entry is.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub enum EntryKind {
+    /// People wrote it: it counts as unread and may alert.
+    Message,
+    /// Takes a message back.
+    Recall {
+        /// The message.
+        target: Seq,
+    },
+    /// The list of members changed.
+    Members,
+}
+
+impl Entry {
+    /// Whether it counts as unread for members other than its sender.
+    #[must_use]
+    pub fn is_countable(&self) -> bool {
+        matches!(self.kind, EntryKind::Message)
+    }
+
+    /// Whether a member other than its sender is to be told: it counts, was not recalled, and its
+    /// sender did not ask for silence.
+    #[must_use]
+    pub fn is_alertable(&self) -> bool {
+        self.is_countable() && !self.recalled && !self.push.as_ref().is_some_and(|push| push.silent)
+    }
+}
+
+/// What a sender asks of the push of a message.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct PushSpec {
+    /// Title instead of the sender's name.
+    pub title: Option<String>,
+    /// Body instead of the message's text.
+    pub body: Option<String>,
+    /// Name of a sound.
+    pub sound: Option<String>,
+    /// Never pushed and never alerted.
+    pub silent: bool,
+    /// Who is mentioned.
+    pub mentions: Mentions,
+    /// JSON object that rides along; our reserved keys win.
+    pub data: Option<String>,
+}
+
+/// Who a message mentions.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub enum Mentions {
+    /// Nobody.
+    #[default]
+    Nobody,
+    /// These members.
+    Users(Vec<Uid>),
+    /// Everybody.
+    All,
+}

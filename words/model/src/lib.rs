@@ -1,0 +1,39 @@
+//! The words of Nightjar, one meaning each.
+//!
+//! Everything above speaks in these types: ids that were checked once when they were parsed, the
+//! limits every input meets, time as an argument, the entry of a conversation's log, the commands
+//! a gateway may give and the answers it gets back, and the closed list of rejects.
+//!
+//! Deliberately absent: I/O, clocks, randomness, wire formats, decisions.
+//!
+//! Read [`Entry`] and [`Command`] first.
+
+mod app_state;
+mod binding;
+mod command;
+mod entry;
+mod ids;
+pub mod limits;
+mod reject;
+mod reply;
+pub mod sabotage;
+mod secret;
+mod time;
+mod trace;
+
+pub use app_state::{AppState, AppStateReport, Platform};
+pub use binding::{Binding, BindingKey, Environment};
+pub use command::{AckItem, Command, HelloCommand, HistoryCommand, SendCommand, Target};
+pub use entry::{Content, Entry, EntryKind, Mentions, PushSpec};
+pub use ids::{
+    ClientMsgId, ConnId, ConversationId, ConversationKind, DeviceId, GroupId, IdError, Lane,
+    MessageId, NotificationId, Seq, Uid,
+};
+pub use reject::Reject;
+pub use reply::{
+    Backlog, ByeReason, ConversationSummary, DeviceView, Explained, GroupCreated, HelloReply,
+    Notice, Reply, SentReply, SyncReply, UnreadView, UserView,
+};
+pub use secret::Secret;
+pub use time::{Mono, Now, WallMs};
+pub use trace::{Step, TraceEvent};

@@ -1,0 +1,54 @@
+//! The limits every input meets. They are part of the protocol, not options.
+
+/// Whole packet on the native protocol, header included.
+pub const PACKET_BYTES_MAX: usize = 1 << 20;
+/// Content of one message.
+pub const CONTENT_BYTES_MAX: usize = 64 << 10;
+/// A uid.
+pub const UID_BYTES_MAX: usize = 128;
+/// A device id.
+pub const DEVICE_ID_BYTES_MAX: usize = 128;
+/// A group id.
+pub const GROUP_ID_BYTES_MAX: usize = 128;
+/// A conversation id: two uids and their frame.
+pub const CONVERSATION_ID_BYTES_MAX: usize = 2 * UID_BYTES_MAX + 4;
+/// A client's idempotency key.
+pub const CLIENT_MSG_ID_BYTES_MAX: usize = 128;
+/// A display name.
+pub const NAME_BYTES_MAX: usize = 256;
+/// A push token or a Web Push subscription.
+pub const PUSH_TOKEN_BYTES_MAX: usize = 4096;
+/// Title of a push, from a sender.
+pub const PUSH_TITLE_BYTES_MAX: usize = 512;
+/// Body of a push, from a sender.
+pub const PUSH_BODY_BYTES_MAX: usize = 2048;
+/// Members of a group.
+pub const GROUP_MEMBERS_MAX: usize = 20_000;
+/// Devices of a user; the least recently seen one without a connection makes room.
+pub const DEVICES_MAX: usize = 32;
+/// Bindings of a device.
+pub const BINDINGS_MAX: usize = 8;
+/// Items of one `ack`.
+pub const ACK_ITEMS_MAX: usize = 512;
+/// Messages of one `history` answer.
+pub const HISTORY_MAX: usize = 200;
+/// Conversations of one `sync` answer.
+pub const SYNC_PAGE_MAX: usize = 500;
+/// Newest messages of one conversation delivered after a hello; the rest is pulled.
+pub const BACKLOG_CONVERSATION_MAX: u64 = 100;
+/// Messages delivered after a hello in all; the rest is pulled.
+pub const BACKLOG_TOTAL_MAX: u64 = 500;
+/// Messages given to a connection and not yet acknowledged as stored.
+pub const UNACKED_MESSAGES_MAX: u64 = 256;
+/// Bytes of messages given to a connection and not yet acknowledged as stored.
+pub const UNACKED_BYTES_MAX: usize = 1 << 20;
+/// Requests of one connection that wait for their answer; reading pauses above it.
+pub const REQUESTS_IN_FLIGHT_MAX: usize = 64;
+/// Time from the first byte to a whole `hello`.
+pub const HELLO_WITHIN_MS: u64 = 10_000;
+/// The longest grace a client may ask for when it goes to the background.
+pub const GRACE_MS_MAX: i64 = 25_000;
+/// How long the server reads on after `bye`, so that unread input does not become a reset.
+pub const LINGER_MS: u64 = 1_000;
+/// How long an idempotency row is kept.
+pub const IDEMPOTENCY_KEPT_MS: u64 = 32 * 24 * 3600 * 1000;

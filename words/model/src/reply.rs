@@ -1,0 +1,291 @@
+//! What the lanes answer, and what they say to a connection unasked.
+
+use std::sync::Arc;
+
+use crate::{
+    AppState, BindingKey, ConversationId, ConversationKind, DeviceId, Entry, GroupId, MessageId,
+    NotificationId, Platform, Seq, TraceEvent, Uid, WallMs,
+};
+
+/// The answer to a [`crate::Command`] that was not refused. It leaves only after the commit that
+/// made it true is on stable storage.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Reply {
+    /// Done, nothing to say.
+    Done,
+    /// To `Hello`.
+    Hello(Box<HelloReply>),
+    /// To `Send` and `SendAs`.
+    Sent(SentReply),
+    /// To `Read`: the badge and its version.
+    Badge {
+        /// Total over conversations not muted.
+        unread: u64,
+        /// Only grows.
+        bv: u64,
+    },
+    /// To `Sync`.
+    Sync(Box<SyncReply>),
+    /// To `History` and `HistoryAs`, ascending.
+    History {
+        /// The entries.
+        entries: Vec<Arc<Entry>>,
+        /// The newest place of the conversation.
+        head_seq: Seq,
+    },
+    /// To `Recall`: the place of the recall entry.
+    Seq(Seq),
+    /// To `PutUser`.
+    User(UserView),
+    /// To `CreateGroup` and `ChangeMembers`.
+    Group(GroupCreated),
+    /// To `Members`.
+    Members(Vec<Uid>),
+    /// To `Devices`.
+    Devices(Vec<DeviceView>),
+    /// To `Unread`.
+    Unread(UnreadView),
+    /// To `Trace`, ascending in time.
+    Trace(Vec<TraceEvent>),
+    /// To `Explain`: one line a device of each member.
+    Explain(Vec<Explained>),
+    /// To `Events`: (number, event as JSON).
+    Events(Vec<(u64, String)>),
+}
+
+/// What a push of a message would do on one device.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Explained {
+    /// Whose.
+    pub uid: Uid,
+    /// Which; `None` when the user has no device.
+    pub device_id: Option<DeviceId>,
+    /// `push`, `hold` or `silent`.
+    pub decision: &'static str,
+    /// Why, as a stable name.
+    pub reason: &'static str,
+    /// Until when it is held.
+    pub until: Option<WallMs>,
+    /// What the person would see.
+    pub title: Option<String>,
+    /// What the person would see.
+    pub body: Option<String>,
+}
+
+/// A login that worked.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct HelloReply {
+    /// Who.
+    pub uid: Uid,
+    /// The session's name.
+    pub session: String,
+    /// The token that resumes it, once.
+    pub resume: String,
+    /// Whether this login continues the session of `resume`.
+    pub resumed: bool,
+    /// The badge.
+    pub unread: u64,
+    /// Its version.
+    pub bv: u64,
+    /// Conversations with entries above what the device stored, newest activity first.
+    pub backlog: Vec<Backlog>,
+    /// Notifications the device may still show although they were read or recalled.
+    pub withdraw: Vec<NotificationId>,
+}
+
+/// What a device has not stored of a conversation.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Backlog {
+    /// Where.
+    pub conversation: ConversationId,
+    /// The device has everything up to here.
+    pub stored: Seq,
+    /// The newest place.
+    pub head: Seq,
+}
+
+/// A message that is on stable storage.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SentReply {
+    /// The server's id.
+    pub message_id: MessageId,
+    /// Where it is.
+    pub conversation: ConversationId,
+    /// Its place.
+    pub seq: Seq,
+    /// Server time.
+    pub at: WallMs,
+    /// True when this `client_msg_id` was answered before.
+    pub duplicate: bool,
+}
+
+/// A page of changed conversations.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SyncReply {
+    /// What changed, most recent first.
+    pub conversations: Vec<ConversationSummary>,
+    /// Give it back as `since`.
+    pub next: String,
+    /// Call again with `next`.
+    pub more: bool,
+}
+
+/// One conversation as its user sees it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ConversationSummary {
+    /// Which.
+    pub conversation: ConversationId,
+    /// What kind.
+    pub kind: ConversationKind,
+    /// The other user of a direct conversation.
+    pub peer: Option<Uid>,
+    /// Name of the group or of the peer.
+    pub name: Option<String>,
+    /// The newest place.
+    pub head_seq: Seq,
+    /// The user read up to here.
+    pub read_seq: Seq,
+    /// Unread messages.
+    pub unread: u64,
+    /// Unread messages that mention the user.
+    pub mentions: u64,
+    /// The newest entry.
+    pub last: Option<Arc<Entry>>,
+}
+
+/// A user.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct UserView {
+    /// Who.
+    pub uid: Uid,
+    /// Display name.
+    pub name: Option<String>,
+    /// Picture address.
+    pub avatar: Option<String>,
+}
+
+/// A group and its conversation.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct GroupCreated {
+    /// Which.
+    pub group: GroupId,
+    /// Where its entries are.
+    pub conversation: ConversationId,
+}
+
+/// A device as operators see it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct DeviceView {
+    /// Which.
+    pub device_id: DeviceId,
+    /// What it runs on; `None` until its first hello.
+    pub platform: Option<Platform>,
+    /// What the server believes of its app.
+    pub app_state: AppState,
+    /// Since when.
+    pub since: WallMs,
+    /// Where it can be pushed, tokens shortened.
+    pub bindings: Vec<(BindingKey, String)>,
+    /// Alertable entries it has neither shown nor been pushed nor silenced for.
+    pub debts: u64,
+}
+
+/// Unread, total and by conversation.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct UnreadView {
+    /// The badge.
+    pub total: u64,
+    /// Its version.
+    pub bv: u64,
+    /// `(conversation, unread, mentions)`, only those above 0.
+    pub conversations: Vec<(ConversationId, u64, u64)>,
+}
+
+/// What the lanes say to a connection unasked.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Notice {
+    /// A new entry. The session passes it on if it is the next one, else it pulls.
+    Wake {
+        /// The entry.
+        entry: Arc<Entry>,
+        /// Whether a person is to be told on this device.
+        alert: bool,
+        /// Whether this device was already pushed for it.
+        pushed: bool,
+    },
+    /// Read on another device.
+    ReadMarker {
+        /// Where.
+        conversation: ConversationId,
+        /// Up to here.
+        seq: Seq,
+        /// The badge.
+        unread: u64,
+        /// Its version.
+        bv: u64,
+    },
+    /// Take these notifications off the screen and confirm.
+    Withdraw(Vec<NotificationId>),
+    /// Somebody types.
+    Typing {
+        /// Where.
+        conversation: ConversationId,
+        /// Who.
+        from: Uid,
+    },
+    /// The device missed a deadline: say [`crate::Command::Heard`] at its next frame.
+    Unresponsive,
+    /// The connection ends.
+    Bye {
+        /// Why.
+        reason: ByeReason,
+        /// For people.
+        text: Option<String>,
+    },
+}
+
+/// Why a connection ends.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum ByeReason {
+    /// The client goes to the background.
+    Background,
+    /// The server goes away.
+    Drain,
+    /// The device was kicked or signed out.
+    Kicked,
+    /// The same device connected again.
+    Replaced,
+    /// It did not read, or too much came from its address.
+    Slow,
+    /// It broke the protocol.
+    Protocol,
+    /// Its token or its time is over.
+    Expired,
+}
+
+impl ByeReason {
+    /// Every reason, in the order of the documentation.
+    pub const ALL: [Self; 7] = [
+        Self::Background,
+        Self::Drain,
+        Self::Kicked,
+        Self::Replaced,
+        Self::Slow,
+        Self::Protocol,
+        Self::Expired,
+    ];
+
+    /// The word used on the wire.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Background => "background",
+            Self::Drain => "drain",
+            Self::Kicked => "kicked",
+            Self::Replaced => "replaced",
+            Self::Slow => "slow",
+            Self::Protocol => "protocol",
+            Self::Expired => "expired",
+        }
+    }
+}
