@@ -1,1 +1,21 @@
-//! Conversation lanes and user lanes: decisions over loaded rows.
+//! Conversation lanes and user lanes: the rules of messaging as decisions over loaded rows.
+//!
+//! A conversation lane owns log, seq, members and idempotency; a user lane owns devices, bindings,
+//! cursors, read markers, badge and debts. A decision reads rows, checks everything, and only then
+//! changes its aggregate and returns the rows to write.
+//!
+//! Deliberately absent: sockets, clocks, randomness, push providers, and any transaction over two
+//! aggregates.
+//!
+//! Read [`Row`] and [`Store`] first, then [`Conversation`] and [`User`].
+
+mod keys;
+mod rows;
+mod store;
+
+pub use keys::{Key, Scan};
+pub use rows::{
+    BindingRow, ConversationRow, CursorRow, DeviceRow, EventCursorRow, EventRow, MemberRow,
+    MessageRow, OwnRow, PlaceRow, RecalledRow, Row, SentRow, TokenRow, TraceRow, UserRow, WorkRow,
+};
+pub use store::{Commit, CommitNo, Durability, Missing, Rows, Store, Submitted, Write};

@@ -33,6 +33,15 @@ pub enum Command {
     },
     /// Entries of a conversation.
     History(HistoryCommand),
+    /// Entries above what this connection was given, to be delivered.
+    Pull {
+        /// Where.
+        conversation: ConversationId,
+        /// Above this place.
+        after: Seq,
+        /// How many, at most.
+        limit: usize,
+    },
     /// A new or changed binding of this device.
     BindPush(Binding),
     /// One binding less.

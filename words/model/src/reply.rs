@@ -1,6 +1,8 @@
 //! What the lanes answer, and what they say to a connection unasked.
 
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
+
+use bytes::Bytes;
 
 use crate::{
     AppState, BindingKey, ConversationId, ConversationKind, DeviceId, Entry, GroupId, MessageId,
@@ -33,6 +35,15 @@ pub enum Reply {
         /// The newest place of the conversation.
         head_seq: Seq,
     },
+    /// To `Pull`, ascending.
+    Pulled {
+        /// Where.
+        conversation: ConversationId,
+        /// The entries above the asked place.
+        deliveries: Vec<Delivery>,
+        /// The newest place of the conversation.
+        head_seq: Seq,
+    },
     /// To `Recall`: the place of the recall entry.
     Seq(Seq),
     /// To `PutUser`.
@@ -52,6 +63,39 @@ pub enum Reply {
     /// To `Events`: (number, event as JSON).
     Events(Vec<(u64, String)>),
 }
+
+/// An entry on its way to one device.
+#[derive(Debug, Clone)]
+pub struct Delivery {
+    /// The entry.
+    pub entry: Arc<Entry>,
+    /// Whether a person is to be told on this device.
+    pub alert: bool,
+    /// Whether this device was already pushed for it.
+    pub pushed: bool,
+    /// The packet of this delivery, encoded once for all connections that get the same.
+    pub packets: SharedPackets,
+}
+
+impl PartialEq for Delivery {
+    fn eq(&self, other: &Self) -> bool {
+        self.entry == other.entry && self.alert == other.alert && self.pushed == other.pushed
+    }
+}
+
+impl Eq for Delivery {}
+
+impl Delivery {
+    /// The packet as bytes; `encode` runs for the first connection only.
+    pub fn packet(&self, encode: impl FnOnce(&Self) -> Bytes) -> Bytes {
+        let slot = usize::from(self.alert) * 2 + usize::from(self.pushed);
+        self.packets.0[slot].get_or_init(|| encode(self)).clone()
+    }
+}
+
+/// Encoded forms of one entry, one for each pair of `alert` and `pushed`.
+#[derive(Debug, Clone, Default)]
+pub struct SharedPackets(Arc<[OnceLock<Bytes>; 4]>);
 
 /// What a push of a message would do on one device.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -100,6 +144,8 @@ pub struct Backlog {
     pub conversation: ConversationId,
     /// The device has everything up to here.
     pub stored: Seq,
+    /// The device is owed no alert up to here.
+    pub settled: Seq,
     /// The newest place.
     pub head: Seq,
 }
@@ -205,14 +251,7 @@ pub struct UnreadView {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Notice {
     /// A new entry. The session passes it on if it is the next one, else it pulls.
-    Wake {
-        /// The entry.
-        entry: Arc<Entry>,
-        /// Whether a person is to be told on this device.
-        alert: bool,
-        /// Whether this device was already pushed for it.
-        pushed: bool,
-    },
+    Wake(Delivery),
     /// Read on another device.
     ReadMarker {
         /// Where.

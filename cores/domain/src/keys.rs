@@ -1,0 +1,118 @@
+//! Names of rows and of ranges of rows.
+
+use nightjar_model::{
+    ClientMsgId, ConversationId, DeviceId, Lane, MessageId, Secret, Seq, Uid, WallMs,
+};
+
+use crate::rows::Row;
+
+/// Names one row. The order of keys is the order of a range; stores keep it.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+#[allow(missing_docs, reason = "each variant names the row of the same name by its own fields")]
+pub enum Key {
+    Conversation(ConversationId),
+    Member(ConversationId, Uid),
+    Entry(ConversationId, Seq),
+    Sent(Uid, ClientMsgId),
+    Message(MessageId),
+    Own(ConversationId, Uid, Seq),
+    Recalled(ConversationId, Seq),
+    Work(Lane, ConversationId),
+    User(Uid),
+    Device(Uid, DeviceId),
+    Binding(Uid, DeviceId, String, String),
+    Token(String, String, Secret<String>),
+    Cursor(Uid, DeviceId, ConversationId),
+    Place(Uid, ConversationId),
+    Trace(Option<Uid>, ConversationId, WallMs, u64),
+    Event(u64),
+    EventCursor(String),
+}
+
+impl Row {
+    /// The name of this row.
+    #[must_use]
+    pub fn key(&self) -> Key {
+        match self {
+            Self::Conversation(r) => Key::Conversation(r.conversation.clone()),
+            Self::Member(r) => Key::Member(r.conversation.clone(), r.uid.clone()),
+            Self::Entry(r) => Key::Entry(r.conversation.clone(), r.seq),
+            Self::Sent(r) => Key::Sent(r.uid.clone(), r.client_msg_id.clone()),
+            Self::Message(r) => Key::Message(r.message_id),
+            Self::Own(r) => Key::Own(r.conversation.clone(), r.uid.clone(), r.seq),
+            Self::Recalled(r) => Key::Recalled(r.conversation.clone(), r.seq),
+            Self::Work(r) => Key::Work(r.lane, r.conversation.clone()),
+            Self::User(r) => Key::User(r.uid.clone()),
+            Self::Device(r) => Key::Device(r.uid.clone(), r.device_id.clone()),
+            Self::Binding(r) => Key::Binding(
+                r.uid.clone(),
+                r.device_id.clone(),
+                r.binding.key.provider.clone(),
+                r.binding.key.credential.clone(),
+            ),
+            Self::Token(r) => Key::Token(r.provider.clone(), r.credential.clone(), r.token.clone()),
+            Self::Cursor(r) => {
+                Key::Cursor(r.uid.clone(), r.device_id.clone(), r.conversation.clone())
+            }
+            Self::Place(r) => Key::Place(r.uid.clone(), r.conversation.clone()),
+            Self::Trace(r) => Key::Trace(r.uid.clone(), r.conversation.clone(), r.at, r.n),
+            Self::Event(r) => Key::Event(r.number),
+            Self::EventCursor(r) => Key::EventCursor(r.receiver.clone()),
+        }
+    }
+}
+
+/// Names a range of rows. Answers ascend by key unless the range says otherwise.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Scan {
+    /// Entries with `after < seq < before`; the lowest `limit`, or the highest when `newest`,
+    /// ascending either way.
+    Entries {
+        /// Where.
+        conversation: ConversationId,
+        /// Above this place.
+        after: Seq,
+        /// Below this place.
+        before: Seq,
+        /// How many, at most.
+        limit: usize,
+        /// Take them from the upper end.
+        newest: bool,
+    },
+    /// All members of a group, those who left included.
+    Members(ConversationId),
+    /// The sender's last `Own` row at or below a place.
+    LastOwn(ConversationId, Uid, Seq),
+    /// Recalled messages above a place.
+    RecalledAbove(ConversationId, Seq),
+    /// All work rows.
+    Work,
+    /// A user's devices.
+    Devices(Uid),
+    /// Bindings of all devices of a user.
+    Bindings(Uid),
+    /// Cursors of all devices of a user.
+    Cursors(Uid),
+    /// All places of a user.
+    Places(Uid),
+    /// Trace rows of one user (or of the conversation itself) in a conversation from a time on.
+    Trace {
+        /// For whom.
+        uid: Option<Uid>,
+        /// Where.
+        conversation: ConversationId,
+        /// From then on.
+        from: WallMs,
+        /// How many, at most.
+        limit: usize,
+    },
+    /// Events above a number.
+    Events {
+        /// Above this number.
+        after: u64,
+        /// How many, at most.
+        limit: usize,
+    },
+    /// The last event.
+    LastEvent,
+}

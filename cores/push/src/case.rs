@@ -1,0 +1,84 @@
+//! The facts of one debt, read in one step right before a request would leave.
+
+use std::sync::Arc;
+
+use nightjar_model::{AppState, Binding, ConversationKind, DeviceId, Entry, NotificationId, Uid};
+
+/// Everything [`crate::decide_push`] may look at.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PushCase {
+    /// The message that is owed.
+    pub entry: Arc<Entry>,
+    /// What kind of conversation it is in.
+    pub kind: ConversationKind,
+    /// Display name of the sender, if any.
+    pub sender_name: Option<String>,
+    /// Name of the group, if it is one.
+    pub group_name: Option<String>,
+    /// Who is owed.
+    pub uid: Uid,
+    /// On which device.
+    pub device_id: DeviceId,
+    /// What the server believes of its app.
+    pub app_state: AppState,
+    /// Why the debt fell due.
+    pub due: DueReason,
+    /// The user is still a member.
+    pub is_member: bool,
+    /// The device signed out with unbind or was kicked.
+    pub signed_out: bool,
+    /// The device showed it in the meantime.
+    pub surfaced: bool,
+    /// The user read it in the meantime, on any device.
+    pub read: bool,
+    /// Where the device can be pushed, best first; only bindings whose token is still this device's.
+    pub bindings: Vec<Binding>,
+    /// Bindings that were tried for this message and failed for good.
+    pub bindings_spent: usize,
+    /// Alertable entries of the conversation the device neither showed nor read, this one included.
+    pub unseen: u64,
+    /// The user's unread total.
+    pub badge: u64,
+    /// Its version, read in the same step.
+    pub bv: u64,
+    /// Notifications of this device that are still to be taken back.
+    pub withdraw: Vec<NotificationId>,
+}
+
+/// Why a debt fell due: the state the device was in when its wait ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum DueReason {
+    /// In the foreground and silent for the whole deadline.
+    ForegroundDeadline,
+    /// In its grace and silent for the whole deadline.
+    GraceDeadline,
+    /// Told background without grace.
+    Background,
+    /// Missed a deadline before and has been silent since.
+    Unresponsive,
+    /// No connection.
+    Offline,
+}
+
+impl DueReason {
+    /// Every reason, in the order of the documentation.
+    pub const ALL: [Self; 5] = [
+        Self::ForegroundDeadline,
+        Self::GraceDeadline,
+        Self::Background,
+        Self::Unresponsive,
+        Self::Offline,
+    ];
+
+    /// The stable name in traces.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::ForegroundDeadline => "foreground_deadline",
+            Self::GraceDeadline => "grace_deadline",
+            Self::Background => "background",
+            Self::Unresponsive => "unresponsive",
+            Self::Offline => "offline",
+        }
+    }
+}
