@@ -31,8 +31,8 @@ pub use ids::{
 };
 pub use reject::Reject;
 pub use reply::{
-    Backlog, ByeReason, ConversationSummary, DeviceView, Explained, GroupCreated, HelloReply,
-    Notice, Reply, SentReply, SyncReply, UnreadView, UserView,
+    Backlog, ByeReason, ConversationSummary, Delivery, DeviceView, Explained, GroupCreated,
+    HelloReply, Notice, Reply, SentReply, SharedPackets, SyncReply, UnreadView, UserView,
 };
 pub use secret::Secret;
 pub use time::{Mono, Now, WallMs};
