@@ -9,13 +9,27 @@
 //!
 //! Read [`Row`] and [`Store`] first, then [`Conversation`] and [`User`].
 
+mod conversation;
+mod device;
 mod keys;
+mod link;
+mod place;
+pub mod ranges;
+pub mod read;
 mod rows;
+mod stop;
 mod store;
+mod user;
 
+pub use conversation::{Accepted, Conversation, Draft};
+pub use device::Device;
 pub use keys::{Key, Scan};
+pub use link::{Deadlines, Link, Reach, ReachEvent, Told};
+pub use place::Place;
 pub use rows::{
     BindingRow, ConversationRow, CursorRow, DeviceRow, EventCursorRow, EventRow, MemberRow,
     MessageRow, OwnRow, PlaceRow, RecalledRow, Row, SentRow, TokenRow, TraceRow, UserRow, WorkRow,
 };
+pub use stop::Stop;
 pub use store::{Commit, CommitNo, Durability, Missing, Rows, Store, Submitted, Write};
+pub use user::{Changes, User};

@@ -2,7 +2,9 @@
 
 use std::sync::Arc;
 
-use nightjar_model::{AppState, Binding, ConversationKind, DeviceId, Entry, NotificationId, Uid};
+use nightjar_model::{
+    AppState, Binding, ConversationKind, DeviceId, DueReason, Entry, NotificationId, Uid,
+};
 
 /// Everything [`crate::decide_push`] may look at.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -43,42 +45,4 @@ pub struct PushCase {
     pub bv: u64,
     /// Notifications of this device that are still to be taken back.
     pub withdraw: Vec<NotificationId>,
-}
-
-/// Why a debt fell due: the state the device was in when its wait ended.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub enum DueReason {
-    /// In the foreground and silent for the whole deadline.
-    ForegroundDeadline,
-    /// In its grace and silent for the whole deadline.
-    GraceDeadline,
-    /// Told background without grace.
-    Background,
-    /// Missed a deadline before and has been silent since.
-    Unresponsive,
-    /// No connection.
-    Offline,
-}
-
-impl DueReason {
-    /// Every reason, in the order of the documentation.
-    pub const ALL: [Self; 5] = [
-        Self::ForegroundDeadline,
-        Self::GraceDeadline,
-        Self::Background,
-        Self::Unresponsive,
-        Self::Offline,
-    ];
-
-    /// The stable name in traces.
-    #[must_use]
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::ForegroundDeadline => "foreground_deadline",
-            Self::GraceDeadline => "grace_deadline",
-            Self::Background => "background",
-            Self::Unresponsive => "unresponsive",
-            Self::Offline => "offline",
-        }
-    }
 }

@@ -89,3 +89,41 @@ impl Platform {
         Self::ALL.into_iter().find(|platform| platform.as_str() == name)
     }
 }
+
+/// Why a debt fell due: the state the device was in when its wait ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum DueReason {
+    /// In the foreground and silent for the whole deadline.
+    ForegroundDeadline,
+    /// In its grace and silent for the whole deadline.
+    GraceDeadline,
+    /// Told background without grace.
+    Background,
+    /// Missed a deadline before and has been silent since.
+    Unresponsive,
+    /// No connection.
+    Offline,
+}
+
+impl DueReason {
+    /// Every reason, in the order of the documentation.
+    pub const ALL: [Self; 5] = [
+        Self::ForegroundDeadline,
+        Self::GraceDeadline,
+        Self::Background,
+        Self::Unresponsive,
+        Self::Offline,
+    ];
+
+    /// The stable name in traces.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::ForegroundDeadline => "foreground_deadline",
+            Self::GraceDeadline => "grace_deadline",
+            Self::Background => "background",
+            Self::Unresponsive => "unresponsive",
+            Self::Offline => "offline",
+        }
+    }
+}

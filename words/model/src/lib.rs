@@ -21,7 +21,7 @@ mod secret;
 mod time;
 mod trace;
 
-pub use app_state::{AppState, AppStateReport, Platform};
+pub use app_state::{AppState, AppStateReport, DueReason, Platform};
 pub use binding::{Binding, BindingKey, Environment};
 pub use command::{AckItem, Command, HelloCommand, HistoryCommand, SendCommand, Target};
 pub use entry::{Content, Entry, EntryKind, Mentions, PushSpec};

@@ -1,0 +1,329 @@
+//! A user's lane: devices, places, badge and its version.
+
+use std::collections::BTreeMap;
+
+use nightjar_model::{Binding, ConversationId, DeviceId, Entry, Seq, Uid, WallMs, limits};
+
+use crate::conversation::Conversation;
+use crate::device::Device;
+use crate::keys::{Key, Scan};
+use crate::place::Place;
+use crate::read;
+use crate::rows::{BindingRow, CursorRow, Row, TokenRow, UserRow};
+use crate::store::{Missing, Rows, Write};
+
+/// Numbers of the user's counter reserved at a time: one durable row pays for so many.
+const COUNTER_BLOCK: u64 = 4096;
+
+/// Rows that a decision wants written, and how safe they must be.
+#[derive(Debug, Default)]
+pub struct Changes {
+    /// What changes, in order.
+    pub writes: Vec<Write>,
+    /// Whether it must survive the loss of power before anything that follows from it leaves.
+    pub needs_power: bool,
+}
+
+impl Changes {
+    /// Wants a row written.
+    pub fn put(&mut self, row: Row) {
+        self.writes.push(Write::Put(row));
+    }
+
+    /// Wants a row removed.
+    pub fn delete(&mut self, key: Key) {
+        self.writes.push(Write::Delete(key));
+    }
+}
+
+/// A user with everything their lane owns.
+#[derive(Debug)]
+pub struct User {
+    /// What is stored.
+    pub row: UserRow,
+    /// Devices by id.
+    pub devices: BTreeMap<DeviceId, Device>,
+    places: BTreeMap<ConversationId, Place>,
+    unread: u64,
+    counter: u64,
+}
+
+impl User {
+    /// Loads a user; one nobody heard of is an empty one.
+    ///
+    /// # Errors
+    /// [`Missing`] when rows are not at hand.
+    pub fn load(rows: &dyn Rows, uid: &Uid) -> Result<Self, Missing> {
+        let row = read::user(rows, uid)?.unwrap_or_else(|| UserRow {
+            uid: uid.clone(),
+            name: None,
+            avatar: None,
+            counter_ceiling: 0,
+            tokens_valid_from: WallMs(0),
+        });
+        let mut user = Self {
+            // Above everything that was ever given out: what changed while the user was not in
+            // memory is newer than every token.
+            counter: row.counter_ceiling + 1,
+            row,
+            devices: BTreeMap::new(),
+            places: BTreeMap::new(),
+            unread: 0,
+        };
+        user.load_devices(rows)?;
+        let fresh = user.counter;
+        for row in rows.scan(&Scan::Places(uid.clone()))? {
+            if let Row::Place(row) = row {
+                let place = Place::load(rows, row, fresh)?;
+                user.unread += place.unread();
+                user.places.insert(place.row.conversation.clone(), place);
+            }
+        }
+        Ok(user)
+    }
+
+    fn load_devices(&mut self, rows: &dyn Rows) -> Result<(), Missing> {
+        let uid = self.row.uid.clone();
+        for row in rows.scan(&Scan::Devices(uid.clone()))? {
+            if let Row::Device(row) = row {
+                self.devices.insert(row.device_id.clone(), Device::new(row));
+            }
+        }
+        for row in rows.scan(&Scan::Bindings(uid.clone()))? {
+            if let Row::Binding(row) = row
+                && let Some(device) = self.devices.get_mut(&row.device_id)
+            {
+                device.bindings.push(row.binding);
+            }
+        }
+        for row in rows.scan(&Scan::Cursors(uid))? {
+            if let Row::Cursor(row) = row
+                && let Some(device) = self.devices.get_mut(&row.device_id)
+            {
+                device.restore_cursor(row);
+            }
+        }
+        for device in self.devices.values_mut() {
+            device.bindings.sort_by_key(|binding| std::cmp::Reverse(binding.bound_at));
+        }
+        Ok(())
+    }
+
+    /// The badge: unread messages over all conversations.
+    #[must_use]
+    pub fn unread(&self) -> u64 {
+        self.unread
+    }
+
+    /// The badge and its version, read in one step. The version is reserved before it is given
+    /// out, so that it never falls.
+    pub fn badge(&mut self, changes: &mut Changes) -> (u64, u64) {
+        self.reserve(changes);
+        (self.unread, self.counter)
+    }
+
+    /// The user's place in a conversation.
+    #[must_use]
+    pub fn place(&self, conversation: &ConversationId) -> Option<&Place> {
+        self.places.get(conversation)
+    }
+
+    /// All places.
+    pub fn places(&self) -> impl Iterator<Item = &Place> + '_ {
+        self.places.values()
+    }
+
+    /// Counts one more change.
+    fn bump(&mut self) -> u64 {
+        self.counter += 1;
+        self.counter
+    }
+
+    fn reserve(&mut self, changes: &mut Changes) {
+        if self.counter >= self.row.counter_ceiling {
+            self.row.counter_ceiling = self.counter + COUNTER_BLOCK;
+            changes.put(Row::User(self.row.clone()));
+            changes.needs_power = true;
+        }
+    }
+
+    /// Creates the place when the user is new to the conversation, and keeps its membership.
+    pub fn enter(&mut self, conversation: &Conversation, changes: &mut Changes) {
+        let id = &conversation.row().conversation;
+        let member = conversation.membership(&self.row.uid);
+        let (joined, ordinal, left) =
+            member.map_or((0, 0, None), |row| (row.joined, row.joined_ordinal, row.left));
+        match self.places.get_mut(id) {
+            Some(place) if place.row.left == left && place.row.joined >= joined => {}
+            Some(place) if place.row.joined >= joined => {
+                place.row.left = left;
+                changes.put(Row::Place(place.row_to_write()));
+            }
+            _ => {
+                let mut place = Place::new(&self.row.uid, id, joined, ordinal);
+                place.row.left = left;
+                if let Some(old) = self.places.get(id) {
+                    self.unread -= old.unread();
+                }
+                changes.put(Row::Place(place.row.clone()));
+                self.places.insert(id.clone(), place);
+            }
+        }
+    }
+
+    /// Counts an entry. `recalled_from` is the author of the message a recall takes back.
+    pub fn apply(&mut self, entry: &Entry, recalled_from: Option<&Uid>) {
+        let Some(place) = self.places.get_mut(&entry.conversation) else { return };
+        let before = place.unread();
+        if !place.apply(entry, recalled_from) {
+            return;
+        }
+        self.unread = self.unread - before + place.unread();
+        let version = self.bump();
+        if let Some(place) = self.places.get_mut(&entry.conversation) {
+            place.touch(version);
+        }
+    }
+
+    /// Moves the read marker; answers whether it moved.
+    ///
+    /// # Errors
+    /// [`Missing`] when rows are not at hand.
+    pub fn mark_read(
+        &mut self,
+        rows: &dyn Rows,
+        conversation: &Conversation,
+        seq: Seq,
+        changes: &mut Changes,
+    ) -> Result<bool, Missing> {
+        let id = &conversation.row().conversation;
+        let Some(place) = self.places.get_mut(id) else { return Ok(false) };
+        let seq = seq.min(place.head());
+        if seq <= place.row.read {
+            return Ok(false);
+        }
+        let ordinal = conversation.entry(rows, seq)?.map_or(0, |entry| entry.ordinal);
+        let own = read::own_ordinal(rows, id, &self.row.uid, seq)?;
+        let recalled = read::recalled_of_others(rows, id, &self.row.uid, seq, place.head())?;
+        let before = place.unread();
+        place.mark_read(seq, ordinal, own, recalled);
+        self.unread = self.unread - before + place.unread();
+        let version = self.bump();
+        if let Some(place) = self.places.get_mut(id) {
+            place.touch(version);
+            changes.put(Row::Place(place.row_to_write()));
+        }
+        Ok(true)
+    }
+
+    /// Says that `message.offline` went out up to `seq`.
+    pub fn say_offline(&mut self, conversation: &ConversationId, seq: Seq, changes: &mut Changes) {
+        if let Some(place) = self.places.get_mut(conversation)
+            && place.row.offline_said < seq
+        {
+            place.row.offline_said = seq;
+            changes.put(Row::Place(place.row.clone()));
+        }
+    }
+
+    /// Conversations changed above a version, the most recent first, and the rows to write before
+    /// a token that covers them is given out.
+    pub fn changed_since(
+        &mut self,
+        version: u64,
+        limit: usize,
+        changes: &mut Changes,
+    ) -> (Vec<ConversationId>, u64, bool) {
+        self.reserve(changes);
+        let mut changed: Vec<(u64, ConversationId)> = self
+            .places
+            .values()
+            .filter(|place| place.version() > version)
+            .map(|place| (place.version(), place.row.conversation.clone()))
+            .collect();
+        changed.sort();
+        let more = changed.len() > limit;
+        // Pages ascend in version so that the last one of a page is a token.
+        changed.truncate(limit);
+        for (_, id) in &changed {
+            if let Some(place) = self.places.get_mut(id)
+                && place.version_is_unwritten()
+            {
+                changes.put(Row::Place(place.row_to_write()));
+            }
+        }
+        let next = changed.last().map_or(version, |(version, _)| *version);
+        (changed.into_iter().rev().map(|(_, id)| id).collect(), next, more)
+    }
+
+    /// A device that starts at the heads of this moment.
+    pub fn add_device(&mut self, device: Device, changes: &mut Changes) {
+        self.make_room(changes);
+        let mut device = device;
+        for place in self.places.values() {
+            let at = place.head();
+            device.change_cursor(&place.row.conversation, at, |_| true);
+        }
+        for row in device.take_dirty() {
+            changes.put(Row::Cursor(row));
+        }
+        changes.put(Row::Device(device.row.clone()));
+        self.devices.insert(device.row.device_id.clone(), device);
+    }
+
+    /// The least recently seen device without a connection leaves when there are too many.
+    fn make_room(&mut self, changes: &mut Changes) {
+        if self.devices.len() < limits::DEVICES_MAX {
+            return;
+        }
+        let offline = self.devices.values().filter(|device| device.link.is_none());
+        let Some(oldest) = offline.min_by_key(|device| device.row.seen_at) else { return };
+        let id = oldest.row.device_id.clone();
+        let Some(device) = self.devices.remove(&id) else { return };
+        for binding in &device.bindings {
+            self.forget_binding(&id, binding, changes);
+        }
+        for place in self.places.keys() {
+            changes.delete(Key::Cursor(self.row.uid.clone(), id.clone(), place.clone()));
+        }
+        changes.delete(Key::Device(self.row.uid.clone(), id));
+    }
+
+    /// Removes the row of a binding that is gone from its device. The token's row stays: it says
+    /// whose the token is, and a device without the binding is never asked.
+    pub fn forget_binding(&self, id: &DeviceId, binding: &Binding, changes: &mut Changes) {
+        changes.delete(Key::Binding(
+            self.row.uid.clone(),
+            id.clone(),
+            binding.key.provider.clone(),
+            binding.key.credential.clone(),
+        ));
+    }
+
+    /// The rows of a new binding: the device has it, and the token is the device's.
+    pub fn write_binding(&self, id: &DeviceId, binding: &Binding, changes: &mut Changes) {
+        changes.put(Row::Binding(BindingRow {
+            uid: self.row.uid.clone(),
+            device_id: id.clone(),
+            binding: binding.clone(),
+        }));
+        changes.put(Row::Token(TokenRow {
+            provider: binding.key.provider.clone(),
+            credential: binding.key.credential.clone(),
+            token: binding.token.clone(),
+            uid: self.row.uid.clone(),
+            device_id: id.clone(),
+        }));
+    }
+
+    /// Cursors of all devices changed since they were last written.
+    pub fn take_dirty_cursors(&mut self) -> Vec<CursorRow> {
+        self.devices.values_mut().flat_map(Device::take_dirty).collect()
+    }
+
+    /// Whether nothing would be lost if the user left memory.
+    #[must_use]
+    pub fn is_idle(&self) -> bool {
+        self.devices.values().all(|device| device.link.is_none() && device.debts().next().is_none())
+    }
+}
