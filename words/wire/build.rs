@@ -29,6 +29,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     }
     config
         .field_attribute(".nightjar.Push.data", "#[serde(with = \"crate::inline_json::option\")]");
+    config.field_attribute(".nightjar.Options.mentions", "#[serde(with = \"crate::mentions\")]");
     config.out_dir(PathBuf::from(std::env::var("OUT_DIR")?));
     config.compile_fds(files)?;
     Ok(())

@@ -50,6 +50,8 @@ struct Debt {
     /// `(first place, when it was committed)` of runs, ascending.
     runs: VecDeque<(Seq, Mono)>,
     last: Seq,
+    /// Up to here it was said that they fell due.
+    said: Seq,
 }
 
 impl Device {
@@ -196,10 +198,11 @@ impl Device {
 
     /// Opens a debt for an alertable entry committed now.
     pub fn owe(&mut self, conversation: &ConversationId, seq: Seq, committed: Mono) {
-        let debt = self
-            .debts
-            .entry(conversation.clone())
-            .or_insert_with(|| Debt { runs: VecDeque::new(), last: 0 });
+        let debt = self.debts.entry(conversation.clone()).or_insert_with(|| Debt {
+            runs: VecDeque::new(),
+            last: 0,
+            said: 0,
+        });
         if seq <= debt.last {
             return;
         }
@@ -256,6 +259,33 @@ impl Device {
             Some(link) => link.due(committed, deadlines),
             None => (committed, DueReason::Offline),
         })
+    }
+
+    /// The entries of the conversation that are due now and were not answered before, as a closed
+    /// range, and why they are due.
+    pub fn fall_due(
+        &mut self,
+        conversation: &ConversationId,
+        deadlines: &Deadlines,
+        now: Mono,
+    ) -> Option<(Seq, Seq, DueReason)> {
+        let link = self.link.clone();
+        let debt = self.debts.get_mut(conversation)?;
+        let due = |committed: Mono| match &link {
+            Some(link) => link.due(committed, deadlines),
+            None => (committed, DueReason::Offline),
+        };
+        let (first, committed) = *debt.runs.front()?;
+        let reason = due(committed).1;
+        let open = debt.runs.iter().position(|(_, committed)| due(*committed).0 > now);
+        let to = match open {
+            Some(0) => return None,
+            Some(at) => debt.runs[at].0 - 1,
+            None => debt.last,
+        };
+        let from = first.max(debt.said + 1);
+        debt.said = debt.said.max(to);
+        (from <= to).then_some((from, to, reason))
     }
 
     /// The earliest moment at which any debt falls due.

@@ -20,6 +20,7 @@ mod rows;
 mod stop;
 mod store;
 mod user;
+mod verify;
 
 pub use conversation::{Accepted, Conversation, Draft};
 pub use device::Device;
@@ -33,3 +34,4 @@ pub use rows::{
 pub use stop::Stop;
 pub use store::{Commit, CommitNo, Durability, Missing, Rows, Store, Submitted, Write};
 pub use user::{Changes, User};
+pub use verify::{Report, Verifier};

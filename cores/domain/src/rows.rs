@@ -46,6 +46,32 @@ pub enum Row {
     EventCursor(EventCursorRow),
 }
 
+impl Row {
+    /// The table's name, as exports and metrics say it.
+    #[must_use]
+    pub fn table(&self) -> &'static str {
+        match self {
+            Self::Conversation(_) => "conversation",
+            Self::Member(_) => "member",
+            Self::Entry(_) => "entry",
+            Self::Sent(_) => "sent",
+            Self::Message(_) => "message",
+            Self::Own(_) => "own",
+            Self::Recalled(_) => "recalled",
+            Self::Work(_) => "work",
+            Self::User(_) => "user",
+            Self::Device(_) => "device",
+            Self::Binding(_) => "binding",
+            Self::Token(_) => "token",
+            Self::Cursor(_) => "cursor",
+            Self::Place(_) => "place",
+            Self::Trace(_) => "trace",
+            Self::Event(_) => "event",
+            Self::EventCursor(_) => "event_cursor",
+        }
+    }
+}
+
 /// Owned by the conversation's lane.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ConversationRow {

@@ -242,9 +242,12 @@ impl User {
             .map(|place| (place.version(), place.row.conversation.clone()))
             .collect();
         changed.sort();
-        let more = changed.len() > limit;
-        // Pages ascend in version so that the last one of a page is a token.
-        changed.truncate(limit);
+        // Pages ascend in version so that the last one of a page is a token; equal versions stay
+        // on one page.
+        let last = changed.get(limit.saturating_sub(1)).map(|(version, _)| *version);
+        let end = changed.partition_point(|(version, _)| last.is_none_or(|last| *version <= last));
+        let more = end < changed.len();
+        changed.truncate(end);
         for (_, id) in &changed {
             if let Some(place) = self.places.get_mut(id)
                 && place.version_is_unwritten()

@@ -182,6 +182,18 @@ pub enum Command {
         /// The message.
         send: Box<SendCommand>,
     },
+    /// How far a webhook receiver is.
+    EventCursor {
+        /// Which.
+        receiver: String,
+    },
+    /// A webhook receiver took everything up to a number.
+    EventsTaken {
+        /// Which.
+        receiver: String,
+        /// Up to here.
+        number: u64,
+    },
     /// Durable webhook events above a number.
     Events {
         /// The last number the caller has; 0 for the first.

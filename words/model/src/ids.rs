@@ -267,6 +267,21 @@ impl NotificationId {
         Self(format!("c.{id}"))
     }
 
+    /// A notification id as a device says it.
+    ///
+    /// # Errors
+    /// [`IdError`] names what is wrong with the text.
+    pub fn parse(text: &str) -> Result<Self, IdError> {
+        check("notification id", text, limits::CONVERSATION_ID_BYTES_MAX + 2, visible)?;
+        Ok(Self(text.to_owned()))
+    }
+
+    /// The message this is the notification of, if it is of one.
+    #[must_use]
+    pub fn message_id(&self) -> Option<MessageId> {
+        MessageId::parse(self.0.strip_prefix("m.")?).ok()
+    }
+
     /// The id as text.
     #[must_use]
     pub fn as_str(&self) -> &str {

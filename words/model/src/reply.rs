@@ -60,6 +60,8 @@ pub enum Reply {
     Trace(Vec<TraceEvent>),
     /// To `Explain`: one line a device of each member.
     Explain(Vec<Explained>),
+    /// To `EventCursor`.
+    EventCursor(u64),
     /// To `Events`: (number, event as JSON).
     Events(Vec<(u64, String)>),
 }

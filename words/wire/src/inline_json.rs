@@ -1,18 +1,33 @@
 //! Content in the JSON form: inline, its bytes kept as they came.
 
+use base64::Engine;
+use base64::prelude::BASE64_STANDARD as BASE64;
 use bytes::Bytes;
 use serde::de::{Deserialize, Deserializer, Error as _};
-use serde::ser::{Error as _, Serialize, Serializer};
+use serde::ser::{Serialize, Serializer};
 use serde_json::value::RawValue;
 
-/// Writes the bytes as the JSON they are; empty bytes are `null`.
+/// Writes the bytes as the JSON they are; empty bytes are `null`. Bytes that are not JSON (an
+/// encrypted content, say) become `{"type":"binary","base64":…}`.
 pub(crate) fn serialize<S: Serializer>(bytes: &Bytes, serializer: S) -> Result<S::Ok, S::Error> {
     if bytes.is_empty() {
         return serializer.serialize_none();
     }
-    let text = std::str::from_utf8(bytes).map_err(S::Error::custom)?;
-    let raw: &RawValue = serde_json::from_str(text).map_err(S::Error::custom)?;
+    let json = std::str::from_utf8(bytes).ok().and_then(|text| serde_json::from_str(text).ok());
+    let raw: &RawValue = match json {
+        Some(raw) => raw,
+        None => {
+            return Binary { kind: "binary", base64: &BASE64.encode(bytes) }.serialize(serializer);
+        }
+    };
     raw.serialize(serializer)
+}
+
+#[derive(serde::Serialize)]
+struct Binary<'a> {
+    #[serde(rename = "type")]
+    kind: &'static str,
+    base64: &'a str,
 }
 
 /// Keeps the bytes of the JSON value; `null` is empty.

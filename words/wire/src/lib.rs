@@ -7,7 +7,19 @@
 //!
 //! Read [`Header`] and [`Packet`] first.
 
+mod error;
+mod frames;
+mod header;
 mod inline_json;
+mod mentions;
+mod message;
+mod packet;
+
+pub use error::WireError;
+pub use frames::next_packet;
+pub use header::{HEADER_BYTES, Header};
+pub use message::message;
+pub use packet::{Body, Kind, Packet, SERVER_SERIAL_MIN, Side, deliver_bytes};
 
 /// The bodies, as compiled from `proto/native.proto`.
 #[allow(missing_docs, reason = "generated; the schema carries the documentation")]

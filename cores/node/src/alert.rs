@@ -1,0 +1,565 @@
+//! From a debt that falls due to a push that left, and what its answer means.
+
+use nightjar_domain::{Missing, ReachEvent, read};
+use nightjar_model::sabotage::Sabotage;
+use nightjar_model::{
+    AppState, Binding, BindingKey, ConversationId, DeviceId, DueReason, Mono, Notice, Secret, Seq,
+    Step, Uid, WallMs,
+};
+use nightjar_push::{
+    Answer, Attempts, Decision, Next, Outcome, PushCase, PushKey, PushLane, PushRequest,
+    SilentReason, Ticket, decide_push, removes_token, render,
+};
+
+use crate::node::{Ctx, Node};
+
+/// Pushes that leave in one call, so that a mass push does not keep senders waiting.
+const PUSHES_A_TURN_MAX: usize = 128;
+/// Entries looked through for the next owed one.
+const SEARCH_MAX: usize = 64;
+/// A deadline found so late means the process stood still.
+const STALL_MS: u64 = 250;
+/// After a stall, sockets are read for at most so long before deadlines fire.
+const STALL_SHIFT_MS_MAX: u64 = 1_000;
+
+/// A request at a provider.
+#[derive(Debug)]
+pub(crate) struct InFlight {
+    pub(crate) key: PushKey,
+    pub(crate) conversation: ConversationId,
+    pub(crate) seq: Seq,
+    pub(crate) is_shared: bool,
+    pub(crate) binding: Binding,
+    pub(crate) sent_at: WallMs,
+    pub(crate) withdraws: Vec<nightjar_model::NotificationId>,
+}
+
+/// What a key is owed next.
+enum Owed {
+    Nothing,
+    /// Not due yet.
+    Later,
+    Case(Box<PushCase>),
+}
+
+impl Node {
+    /// Arms the device's one deadline anew and says what is due at once.
+    pub(crate) fn rearm(
+        &mut self,
+        ctx: Ctx<'_>,
+        uid: &Uid,
+        device_id: &DeviceId,
+    ) -> Result<(), Missing> {
+        let deadlines = self.config.deadlines;
+        let user = self.users.get_mut(uid);
+        let Some(device) = user.and_then(|user| user.devices.get_mut(device_id)) else {
+            return Ok(());
+        };
+        let next = device.next_due(&deadlines);
+        if let Some(old) = device.timer.take() {
+            self.timers.remove(&(old, uid.clone(), device_id.clone()));
+        }
+        let Some(at) = next else { return Ok(()) };
+        let waits = device.is_live();
+        if at <= ctx.now.mono && !waits {
+            return self.fall_due(ctx, uid, device_id);
+        }
+        if waits && at <= ctx.now.mono && device.app_state() == AppState::Background {
+            return self.fall_due(ctx, uid, device_id);
+        }
+        if Sabotage::DeadlineNotArmed.is_on() {
+            return Ok(());
+        }
+        device.timer = Some(at);
+        self.timers.insert((at, uid.clone(), device_id.clone()));
+        Ok(())
+    }
+
+    /// Fires deadlines that have passed. After a stall the sockets are read first, so that
+    /// answers which wait there count.
+    pub(crate) fn fire_deadlines(&mut self, ctx: Ctx<'_>) -> Result<(), Missing> {
+        let now = ctx.now.mono;
+        while let Some((at, uid, device_id)) = self.timers.first().cloned() {
+            if at > now || self.shifted_until > now {
+                return Ok(());
+            }
+            let late = now.since(at.max(self.shifted_until));
+            if late > STALL_MS {
+                self.shifted_until = now.after(late.min(STALL_SHIFT_MS_MAX));
+                return Ok(());
+            }
+            self.timers.remove(&(at, uid.clone(), device_id.clone()));
+            self.miss_deadline(ctx, &uid, &device_id)?;
+        }
+        Ok(())
+    }
+
+    fn miss_deadline(
+        &mut self,
+        ctx: Ctx<'_>,
+        uid: &Uid,
+        device_id: &DeviceId,
+    ) -> Result<(), Missing> {
+        let user = self.users.get_mut(uid);
+        let Some(device) = user.and_then(|user| user.devices.get_mut(device_id)) else {
+            return Ok(());
+        };
+        device.timer = None;
+        self.stats.deadlines_missed += 1;
+        self.fall_due(ctx, uid, device_id)?;
+        let user = self.users.get_mut(uid);
+        let Some(device) = user.and_then(|user| user.devices.get_mut(device_id)) else {
+            return Ok(());
+        };
+        if let Some(link) = &mut device.link
+            && !Sabotage::UnresponsiveNeverSet.is_on()
+            && let Some(next) = link.reach.next(ReachEvent::DeadlineMissed)
+        {
+            link.reach = next;
+            device.state_since = ctx.now.wall;
+            let conn = link.conn;
+            self.notice(conn, Notice::Unresponsive);
+        }
+        // Whatever else it is owed need not wait for a device that does not answer.
+        self.rearm(ctx, uid, device_id)
+    }
+
+    /// Says of everything due now that it is: trace, back end, push queue.
+    fn fall_due(&mut self, ctx: Ctx<'_>, uid: &Uid, device_id: &DeviceId) -> Result<(), Missing> {
+        let deadlines = self.config.deadlines;
+        let user = self.users.get_mut(uid);
+        let Some(device) = user.and_then(|user| user.devices.get_mut(device_id)) else {
+            return Ok(());
+        };
+        let open: Vec<ConversationId> = device.debts().cloned().collect();
+        for id in open {
+            let user = self.users.get_mut(uid);
+            let device = user.and_then(|user| user.devices.get_mut(device_id));
+            let Some(device) = device else { return Ok(()) };
+            let due = device.fall_due(&id, &deadlines, ctx.now.mono);
+            if let Some((from, to, reason)) = due {
+                let (step, why) = (Step::Deadline, Some(reason.as_str()));
+                let device = Some(device_id.clone());
+                self.recorder.step(ctx.now.wall, (uid, &id), device, (from, to), step, why);
+                self.say_offline(ctx, uid, &id, Some(device_id), (from, to))?;
+            }
+            self.queue.due(PushKey {
+                uid: uid.clone(),
+                device_id: device_id.clone(),
+                lane: PushLane::Conversation(id),
+            });
+        }
+        Ok(())
+    }
+
+    /// Lets pushes leave as long as the queue allows. Answers whether more could.
+    pub(crate) fn let_pushes_leave(&mut self, ctx: Ctx<'_>) -> Result<bool, Missing> {
+        for _ in 0..PUSHES_A_TURN_MAX {
+            let Some((key, attempts)) = self.queue.next(ctx.now.mono) else { return Ok(false) };
+            match &key.lane {
+                PushLane::Conversation(id) => {
+                    let id = id.clone();
+                    self.next_message(ctx, &key, &id, attempts)?;
+                }
+                PushLane::Withdrawals => self.next_withdrawal(ctx, &key)?,
+            }
+        }
+        Ok(true)
+    }
+
+    /// Decides about the next owed message of a key with the facts of this very moment.
+    fn next_message(
+        &mut self,
+        ctx: Ctx<'_>,
+        key: &PushKey,
+        id: &ConversationId,
+        mut attempts: Attempts,
+    ) -> Result<(), Missing> {
+        loop {
+            let case = match self.owed(ctx, key, id, &attempts)? {
+                Owed::Case(case) => case,
+                Owed::Nothing => {
+                    self.queue.done(key);
+                    return Ok(());
+                }
+                Owed::Later => {
+                    self.queue.done(key);
+                    return self.rearm(ctx, &key.uid, &key.device_id);
+                }
+            };
+            let seq = case.entry.seq;
+            match decide_push(&case, ctx.now.wall) {
+                Decision::Push { binding, reason } => {
+                    let binding = case.bindings[binding].clone();
+                    let request = render(&case, &self.config.policy, &binding, attempts.trim);
+                    self.trace_decision(ctx, key, id, seq, reason.as_str());
+                    self.hand_over(ctx, key, id, seq, request);
+                    return Ok(());
+                }
+                Decision::Silent(reason) => {
+                    self.silence(ctx, key, id, seq, reason);
+                    self.queue.next_message(key);
+                    attempts = Attempts::default();
+                }
+            }
+        }
+    }
+
+    fn trace_decision(
+        &mut self,
+        ctx: Ctx<'_>,
+        key: &PushKey,
+        id: &ConversationId,
+        seq: Seq,
+        reason: &str,
+    ) {
+        let device = Some(key.device_id.clone());
+        let scope = (&key.uid, id);
+        let step = Step::Decided;
+        self.recorder.step(ctx.now.wall, scope, device, (seq, seq), step, Some(reason));
+    }
+
+    fn hand_over(
+        &mut self,
+        ctx: Ctx<'_>,
+        key: &PushKey,
+        id: &ConversationId,
+        seq: Seq,
+        mut request: PushRequest,
+    ) {
+        if Sabotage::BadgeCountsPushes.is_on() {
+            request.data.badge = self.stats.pushes + 1;
+        }
+        let ticket = self.queue.sent(key);
+        let shared = nightjar_model::NotificationId::conversation(id);
+        self.tickets.insert(
+            ticket,
+            InFlight {
+                key: key.clone(),
+                conversation: id.clone(),
+                seq,
+                is_shared: request.data.nid.as_ref() == Some(&shared),
+                binding: request.binding.clone(),
+                sent_at: ctx.now.wall,
+                withdraws: request.data.wd.clone(),
+            },
+        );
+        self.stats.pushes += 1;
+        self.effects.push(crate::Effect::Push { ticket, request: Box::new(request) });
+    }
+
+    /// The lowest open entry of the key, with everything the decision may look at.
+    fn owed(
+        &mut self,
+        ctx: Ctx<'_>,
+        key: &PushKey,
+        id: &ConversationId,
+        attempts: &Attempts,
+    ) -> Result<Owed, Missing> {
+        self.with_user(ctx, &key.uid)?;
+        if !self.with_conversation(ctx, id)? {
+            return Ok(Owed::Nothing);
+        }
+        let (joined, read) = self.joined_and_read(&key.uid, id);
+        let deadlines = self.config.deadlines;
+        let conversation = &self.conversations[id];
+        let Some(user) = self.users.get_mut(&key.uid) else { return Ok(Owed::Nothing) };
+        let Some(device) = user.devices.get_mut(&key.device_id) else { return Ok(Owed::Nothing) };
+        let mut settled = device.settled(id, joined, read);
+        device.close(id, settled);
+        let Some((at, due)) = device.due(id, &deadlines) else { return Ok(Owed::Nothing) };
+        if at > ctx.now.mono {
+            return Ok(Owed::Later);
+        }
+        let entry = loop {
+            let entries = conversation.entries_after(ctx.rows, settled, SEARCH_MAX)?;
+            let Some(last) = entries.last().map(|entry| entry.seq) else {
+                device.close(id, Seq::MAX);
+                return Ok(Owed::Nothing);
+            };
+            let owed = |entry: &&std::sync::Arc<nightjar_model::Entry>| {
+                entry.is_countable() && entry.from != key.uid
+            };
+            match entries.iter().find(owed) {
+                Some(entry) => break std::sync::Arc::clone(entry),
+                None => settled = last,
+            }
+        };
+        let unseen = unseen(conversation, ctx, &key.uid, (joined, read), device, id, entry.seq)?;
+        let bindings = self.usable_bindings(ctx, &key.uid, &key.device_id)?;
+        let withdraw = self.owed_withdrawals(ctx, &key.uid, &key.device_id)?;
+        let sender_name = self.with_user(ctx, &entry.from)?.row.name.clone();
+        let conversation = &self.conversations[id];
+        let user = self.users.get_mut(&key.uid).expect("it was loaded above");
+        let (badge, bv) = user.badge(&mut self.changes);
+        let device = &user.devices[&key.device_id];
+        Ok(Owed::Case(Box::new(PushCase {
+            kind: conversation.row().kind,
+            sender_name,
+            group_name: conversation.row().name.clone(),
+            uid: key.uid.clone(),
+            device_id: key.device_id.clone(),
+            app_state: device.app_state(),
+            due,
+            is_member: conversation.is_member(&key.uid),
+            signed_out: device.row.signed_out,
+            surfaced: false,
+            read: false,
+            bindings,
+            bindings_spent: attempts.bindings_spent,
+            unseen,
+            badge,
+            bv,
+            withdraw,
+            entry,
+        })))
+    }
+
+    /// Where the device can be pushed now: its bindings whose token nobody else bound since.
+    pub(crate) fn usable_bindings(
+        &self,
+        ctx: Ctx<'_>,
+        uid: &Uid,
+        device_id: &DeviceId,
+    ) -> Result<Vec<Binding>, Missing> {
+        let device = self.users.get(uid).and_then(|user| user.devices.get(device_id));
+        let Some(device) = device else { return Ok(Vec::new()) };
+        let mut usable = Vec::with_capacity(device.bindings.len());
+        for binding in &device.bindings {
+            let BindingKey { provider, credential } = &binding.key;
+            let owner = read::token(ctx.rows, provider, credential, &binding.token)?;
+            let is_ours = owner.is_none_or(|row| row.uid == *uid && row.device_id == *device_id);
+            if is_ours || Sabotage::TokenNotMoved.is_on() {
+                usable.push(binding.clone());
+            }
+        }
+        if let (true, Some(key)) = (usable.is_empty(), &self.config.fallback) {
+            usable.push(Binding {
+                key: key.clone(),
+                token: Secret::new(device_id.to_string()),
+                locale: None,
+                environment: None,
+                bound_at: WallMs(0),
+            });
+        }
+        Ok(usable)
+    }
+
+    /// A debt ends without a push, for a reason.
+    fn silence(
+        &mut self,
+        ctx: Ctx<'_>,
+        key: &PushKey,
+        id: &ConversationId,
+        seq: Seq,
+        reason: SilentReason,
+    ) {
+        self.stats.silenced += 1;
+        self.trace_decision(ctx, key, id, seq, reason.as_str());
+        self.settle_to(ctx, &key.uid, &key.device_id, id, seq, |_| {});
+    }
+
+    fn settle_to(
+        &mut self,
+        ctx: Ctx<'_>,
+        uid: &Uid,
+        device_id: &DeviceId,
+        id: &ConversationId,
+        seq: Seq,
+        also: impl FnOnce(&mut nightjar_domain::CursorRow),
+    ) {
+        let (joined, read) = self.joined_and_read(uid, id);
+        let user = self.users.get_mut(uid);
+        let Some(device) = user.and_then(|user| user.devices.get_mut(device_id)) else { return };
+        device.change_cursor(id, joined, |row| {
+            row.settled = row.settled.max(seq);
+            also(row);
+            true
+        });
+        let settled = device.settled(id, joined, read);
+        device.close(id, settled);
+        self.touched(ctx.now, uid, id);
+    }
+
+    /// A provider answered.
+    pub(crate) fn answered(
+        &mut self,
+        ctx: Ctx<'_>,
+        ticket: Ticket,
+        answer: &Answer,
+    ) -> Result<(), Missing> {
+        let Some(flight) = self.tickets.remove(&ticket) else { return Ok(()) };
+        let jitter = ctx.random[15];
+        let Some((key, next)) = self.queue.answered(ticket, answer, ctx.now.mono, jitter) else {
+            return Ok(());
+        };
+        self.trace_answer(ctx, &flight, answer, &next);
+        match next {
+            Next::Settle => self.delivered(ctx, &key, &flight)?,
+            Next::NextBinding { remove_token } => {
+                if remove_token
+                    && removes_token(answer, &flight.binding, flight.sent_at)
+                    && self.drop_binding(&key.uid, &key.device_id, &flight.binding)
+                {
+                    self.queue.binding_removed(&key);
+                }
+            }
+            Next::Silent(reason) => match key.lane {
+                PushLane::Conversation(_) => {
+                    self.silence(ctx, &key, &flight.conversation, flight.seq, reason);
+                }
+                PushLane::Withdrawals => self.withdrawals_left(&key, &flight.withdraws),
+            },
+            Next::Later { .. } | Next::Again => {}
+        }
+        Ok(())
+    }
+
+    fn trace_answer(&mut self, ctx: Ctx<'_>, flight: &InFlight, answer: &Answer, next: &Next) {
+        let reason = format!("{} {}", answer.outcome.as_str(), answer.reason);
+        let detail = match next {
+            Next::Later { at } => {
+                format!("{}; again in {} ms", flight.binding.key.provider, at.since(ctx.now.mono))
+            }
+            _ => flight.binding.key.provider.clone(),
+        };
+        let is_withdrawal = flight.key.lane == PushLane::Withdrawals;
+        let step = match (is_withdrawal, answer.outcome) {
+            (true, Outcome::Delivered) => Step::Withdrawn,
+            _ => Step::Provider,
+        };
+        self.recorder.step_with(
+            ctx.now.wall,
+            (&flight.key.uid, &flight.conversation),
+            Some(flight.key.device_id.clone()),
+            (flight.seq, flight.seq),
+            step,
+            Some(reason),
+            Some(detail),
+        );
+        self.recorder.outcome(flight, answer, ctx.now.wall);
+        self.plan_flush(ctx.now);
+    }
+
+    /// The provider took it: the debt is closed, and the device may be showing it.
+    fn delivered(&mut self, ctx: Ctx<'_>, key: &PushKey, flight: &InFlight) -> Result<(), Missing> {
+        if key.lane == PushLane::Withdrawals {
+            self.withdrawals_left(key, &flight.withdraws);
+            return Ok(());
+        }
+        let (id, seq, is_shared) = (&flight.conversation, flight.seq, flight.is_shared);
+        self.settle_to(ctx, &key.uid, &key.device_id, id, seq, |row| {
+            if is_shared {
+                row.showing_shared = true;
+            } else {
+                nightjar_domain::ranges::insert(&mut row.showing, seq, seq);
+            }
+        });
+        // Read or recalled while the request was on its way: take it back at once.
+        let (_, read) = self.joined_and_read(&key.uid, id);
+        let recalled = match self.conversations.get(id) {
+            Some(conversation) => {
+                conversation.entry(ctx.rows, seq)?.is_some_and(|entry| entry.recalled)
+            }
+            None => false,
+        };
+        if read >= seq || recalled {
+            self.withdraw_places(ctx, &key.uid, &key.device_id, id, &[seq])?;
+        }
+        Ok(())
+    }
+
+    /// The provider says the token is dead: the device loses the binding, if it still has it.
+    fn drop_binding(&mut self, uid: &Uid, device_id: &DeviceId, binding: &Binding) -> bool {
+        let Some(user) = self.users.get_mut(uid) else { return false };
+        let Some(device) = user.devices.get_mut(device_id) else { return false };
+        let is_same =
+            device.bindings.iter().any(|b| b.key == binding.key && b.token == binding.token);
+        if is_same {
+            device.unbind(&binding.key);
+            user.forget_binding(device_id, binding, &mut self.changes);
+        }
+        is_same
+    }
+
+    /// Calls back what is at the providers for a device that is owed nothing any more.
+    pub(crate) fn call_back(&mut self, uid: &Uid, device_id: &DeviceId) {
+        self.queue.forget(uid, device_id);
+        let flying: Vec<Ticket> = self
+            .tickets
+            .iter()
+            .filter(|(_, flight)| flight.key.uid == *uid && flight.key.device_id == *device_id)
+            .map(|(ticket, _)| *ticket)
+            .collect();
+        for ticket in flying {
+            self.tickets.remove(&ticket);
+            self.effects.push(crate::Effect::CancelPush { ticket });
+        }
+    }
+
+    /// Tells the back end once per message and user that a debt fell due.
+    pub(crate) fn say_offline(
+        &mut self,
+        ctx: Ctx<'_>,
+        uid: &Uid,
+        id: &ConversationId,
+        device_id: Option<&DeviceId>,
+        (from, to): (Seq, Seq),
+    ) -> Result<(), Missing> {
+        if !self.recorder.wants_events() {
+            return Ok(());
+        }
+        let Some(user) = self.users.get_mut(uid) else { return Ok(()) };
+        let said = user.place(id).map_or(0, |place| place.row.offline_said);
+        let after = from.max(said + 1) - 1;
+        if after >= to {
+            return Ok(());
+        }
+        user.say_offline(id, to, &mut self.changes);
+        let conversation = &self.conversations[id];
+        let entries = conversation.entries_after(ctx.rows, after, SEARCH_MAX)?;
+        for entry in entries.iter().filter(|entry| entry.seq <= to) {
+            if entry.is_alertable() && entry.from != *uid {
+                self.recorder.offline(entry, uid, device_id, ctx.now.wall);
+            }
+        }
+        Ok(())
+    }
+
+    /// The due reason operators see when nothing was sent.
+    pub(crate) fn due_reason(
+        &self,
+        uid: &Uid,
+        device_id: &DeviceId,
+        now: Mono,
+    ) -> (Mono, DueReason) {
+        let device = self.users.get(uid).and_then(|user| user.devices.get(device_id));
+        match device.and_then(|device| device.link.as_ref()) {
+            Some(link) => link.due(now, &self.config.deadlines),
+            None => (now, DueReason::Offline),
+        }
+    }
+}
+
+/// Alertable entries the device neither showed nor read, up to and with `seq`, counted to six.
+fn unseen(
+    conversation: &nightjar_domain::Conversation,
+    ctx: Ctx<'_>,
+    uid: &Uid,
+    (joined, read): (Seq, Seq),
+    device: &nightjar_domain::Device,
+    id: &ConversationId,
+    seq: Seq,
+) -> Result<u64, Missing> {
+    const STORM: usize = 6;
+    let from =
+        device.cursor(id, joined).surfaced.max(read).max(seq.saturating_sub(SEARCH_MAX as u64));
+    let entries = conversation.entries_after(ctx.rows, from, SEARCH_MAX)?;
+    let counted = entries
+        .iter()
+        .take_while(|entry| entry.seq <= seq)
+        .filter(|entry| entry.is_alertable() && entry.from != *uid)
+        .take(STORM)
+        .count();
+    Ok(counted as u64)
+}

@@ -1,0 +1,137 @@
+//! Where devices can be pushed, and users as the operator keeps them.
+
+use nightjar_domain::{Changes, Device, Row, Stop, read};
+use nightjar_model::sabotage::Sabotage;
+use nightjar_model::{Binding, BindingKey, DeviceId, Reject, Reply, Uid, UserView, limits};
+
+use crate::node::{Ctx, Node};
+
+impl Node {
+    pub(crate) fn put_user(
+        &mut self,
+        ctx: Ctx<'_>,
+        uid: &Uid,
+        name: Option<String>,
+        avatar: Option<String>,
+    ) -> Result<Reply, Stop> {
+        let too_long = |text: &Option<String>| {
+            text.as_ref().is_some_and(|text| text.len() > limits::NAME_BYTES_MAX)
+        };
+        if too_long(&name) {
+            return Err(Reject::TooLarge.into());
+        }
+        let user = self.with_user(ctx, uid)?;
+        user.row.name = name.or_else(|| user.row.name.take());
+        user.row.avatar = avatar.or_else(|| user.row.avatar.take());
+        let row = user.row.clone();
+        let view =
+            UserView { uid: uid.clone(), name: row.name.clone(), avatar: row.avatar.clone() };
+        self.changes.put(Row::User(row));
+        self.changes.needs_power = true;
+        Ok(Reply::User(view))
+    }
+
+    /// Gives a device a binding. The token is its alone from then on.
+    pub(crate) fn bind(
+        &mut self,
+        ctx: Ctx<'_>,
+        uid: &Uid,
+        device_id: &DeviceId,
+        mut binding: Binding,
+    ) -> Result<Reply, Stop> {
+        if !self.config.credentials.contains(&binding.key) {
+            return Err(Reject::UnknownCredential.into());
+        }
+        if binding.token.expose().is_empty() {
+            return Err(Reject::BadRequest.into());
+        }
+        if binding.token.expose().len() > limits::PUSH_TOKEN_BYTES_MAX {
+            return Err(Reject::TooLarge.into());
+        }
+        binding.bound_at = ctx.now.wall;
+        let BindingKey { provider, credential } = &binding.key;
+        let former = read::token(ctx.rows, provider, credential, &binding.token)?
+            .filter(|row| row.uid != *uid || row.device_id != *device_id);
+        if let Some(former) = &former {
+            self.with_user(ctx, &former.uid)?;
+        }
+        self.with_user(ctx, uid)?;
+        if let Some(former) = former.filter(|_| !Sabotage::TokenNotMoved.is_on()) {
+            self.take_token(&former.uid, &former.device_id, &binding);
+        }
+        let user = self.users.get_mut(uid).expect("it was loaded above");
+        if !user.devices.contains_key(device_id) {
+            let device = Device::fresh(uid, device_id, None, ctx.now.wall);
+            user.add_device(device, &mut self.changes);
+        }
+        let device = user.devices.get_mut(device_id).ok_or(Reject::LimitReached)?;
+        device.row.signed_out = false;
+        let row = device.row.clone();
+        let gone = device.bind(binding.clone());
+        self.changes.put(Row::Device(row));
+        for old in &gone {
+            user.forget_binding(device_id, old, &mut self.changes);
+        }
+        user.write_binding(device_id, &binding, &mut self.changes);
+        self.changes.needs_power = true;
+        Ok(Reply::Done)
+    }
+
+    /// The token moves: its former device loses the binding, and what was on its way there is
+    /// called back.
+    fn take_token(&mut self, uid: &Uid, device_id: &DeviceId, binding: &Binding) {
+        self.call_back(uid, device_id);
+        let Some(user) = self.users.get_mut(uid) else { return };
+        let Some(device) = user.devices.get_mut(device_id) else { return };
+        let is_same =
+            device.bindings.iter().any(|b| b.key == binding.key && b.token == binding.token);
+        if is_same {
+            device.unbind(&binding.key);
+            user.forget_binding(device_id, binding, &mut self.changes);
+        }
+        // What the device is owed is decided anew, without the token.
+        self.queue_debts(uid, device_id);
+        self.recorder.token_moved(uid, device_id, &binding.key);
+    }
+
+    /// Removes one binding, or all.
+    pub(crate) fn unbind(
+        &mut self,
+        ctx: Ctx<'_>,
+        uid: &Uid,
+        device_id: &DeviceId,
+        key: Option<&BindingKey>,
+    ) -> Result<Reply, Stop> {
+        let user = self.with_user(ctx, uid)?;
+        let device = user.devices.get_mut(device_id).ok_or(Reject::UnknownDevice)?;
+        let gone = match key {
+            Some(key) => device.unbind(key),
+            None => std::mem::take(&mut device.bindings),
+        };
+        let mut changes = Changes::default();
+        for binding in &gone {
+            user.forget_binding(device_id, binding, &mut changes);
+        }
+        self.changes.writes.extend(changes.writes);
+        self.changes.needs_power = true;
+        if !gone.is_empty() {
+            self.call_back(uid, device_id);
+            self.queue_debts(uid, device_id);
+        }
+        Ok(Reply::Done)
+    }
+
+    /// Puts what a device is owed back into the queue after it was called back.
+    fn queue_debts(&mut self, uid: &Uid, device_id: &DeviceId) {
+        let device = self.users.get(uid).and_then(|user| user.devices.get(device_id));
+        let Some(device) = device else { return };
+        for id in device.debts() {
+            self.queue.due(nightjar_push::PushKey {
+                uid: uid.clone(),
+                device_id: device_id.clone(),
+                lane: nightjar_push::PushLane::Conversation(id.clone()),
+            });
+        }
+        self.withdraw_by_push(uid, device_id);
+    }
+}

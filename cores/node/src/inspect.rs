@@ -1,0 +1,280 @@
+//! What operators ask: devices, unread, members, traces, explanations, events.
+
+use std::sync::Arc;
+
+use nightjar_domain::{EventCursorRow, Key, Missing, Row, Scan, Stop, read};
+use nightjar_model::{
+    ConversationId, DeviceId, DeviceView, Entry, EntryKind, Explained, GroupId, MessageId, Reject,
+    Reply, SendCommand, Seq, Step, TraceEvent, Uid, UnreadView, WallMs,
+};
+use nightjar_push::{Decision, PushCase, Trim, decide_push, render};
+
+use crate::node::{Ctx, Node};
+use crate::send::conversation_of;
+
+/// Trace rows looked through for one message.
+const TRACE_LOOKED_MAX: usize = 4_096;
+/// Members explained for one message.
+const EXPLAINED_MAX: usize = 100;
+/// Clocks of a step and of its message may differ by so much.
+const TRACE_SLACK_MS: u64 = 1_000;
+
+impl Node {
+    pub(crate) fn devices(&mut self, ctx: Ctx<'_>, uid: &Uid) -> Result<Reply, Stop> {
+        let user = self.with_user(ctx, uid)?;
+        let views = user.devices.values().map(|device| DeviceView {
+            device_id: device.row.device_id.clone(),
+            platform: device.row.platform,
+            app_state: device.app_state(),
+            since: device.state_since,
+            bindings: device
+                .bindings
+                .iter()
+                .map(|binding| (binding.key.clone(), shorten(binding.token.expose())))
+                .collect(),
+            debts: device.debts().count() as u64,
+        });
+        Ok(Reply::Devices(views.collect()))
+    }
+
+    pub(crate) fn unread(&mut self, ctx: Ctx<'_>, uid: &Uid) -> Result<Reply, Stop> {
+        self.with_user(ctx, uid)?;
+        let user = self.users.get_mut(uid).expect("it was loaded above");
+        let (total, bv) = user.badge(&mut self.changes);
+        let open: Vec<(ConversationId, u64)> = user
+            .places()
+            .filter(|place| place.unread() > 0)
+            .map(|place| (place.row.conversation.clone(), place.unread()))
+            .collect();
+        let mut conversations = Vec::with_capacity(open.len());
+        for (id, unread) in open {
+            let mentions = self.mentions(ctx, uid, &id)?;
+            conversations.push((id, unread, mentions));
+        }
+        Ok(Reply::Unread(UnreadView { total, bv, conversations }))
+    }
+
+    /// Members of a group; for a user only if they are one.
+    pub(crate) fn members(
+        &mut self,
+        ctx: Ctx<'_>,
+        viewer: Option<&Uid>,
+        group: &GroupId,
+    ) -> Result<Reply, Stop> {
+        let id = ConversationId::group(group);
+        if !self.with_conversation(ctx, &id)? {
+            return Err(Reject::UnknownGroup.into());
+        }
+        let conversation = &self.conversations[&id];
+        if viewer.is_some_and(|uid| !conversation.is_member(uid)) {
+            return Err(Reject::NotMember.into());
+        }
+        Ok(Reply::Members(conversation.members().cloned().collect()))
+    }
+
+    /// The recorded life of a message for one user.
+    pub(crate) fn trace(
+        &mut self,
+        ctx: Ctx<'_>,
+        message_id: MessageId,
+        uid: &Uid,
+    ) -> Result<Reply, Stop> {
+        let row = read::message(ctx.rows, message_id)?.ok_or(Reject::UnknownMessage)?;
+        let (id, seq) = (row.conversation, row.seq);
+        if !self.with_conversation(ctx, &id)? {
+            return Err(Reject::UnknownMessage.into());
+        }
+        let sight = self.conversations[&id].visible(uid).ok_or(Reject::UnknownMessage)?;
+        if seq <= sight.0 || seq > sight.1 {
+            return Err(Reject::UnknownMessage.into());
+        }
+        let entry = read::entry(ctx.rows, &id, seq)?.ok_or(Reject::UnknownMessage)?;
+        let mut events = vec![TraceEvent {
+            at: entry.at,
+            device_id: None,
+            step: Step::Accepted,
+            reason: None,
+            detail: Some(format!("{id} #{seq}")),
+        }];
+        for scope in [None, Some(uid.clone())] {
+            events.extend(self.trace_rows(ctx, scope, &id, seq, entry.at)?);
+        }
+        events.sort_by_key(|event| (event.at, event.step));
+        Ok(Reply::Trace(events))
+    }
+
+    fn trace_rows(
+        &self,
+        ctx: Ctx<'_>,
+        uid: Option<Uid>,
+        id: &ConversationId,
+        seq: Seq,
+        at: WallMs,
+    ) -> Result<Vec<TraceEvent>, Missing> {
+        let scan = Scan::Trace {
+            uid: uid.clone(),
+            conversation: id.clone(),
+            from: WallMs(at.0.saturating_sub(TRACE_SLACK_MS)),
+            limit: TRACE_LOOKED_MAX,
+        };
+        let stored = ctx.rows.scan(&scan)?.into_iter().filter_map(|row| match row {
+            Row::Trace(row) => Some(row),
+            _ => None,
+        });
+        let waiting = self.recorder.waiting(uid.as_ref(), id).cloned();
+        Ok(stored
+            .chain(waiting)
+            .filter(|row| (row.from..=row.to).contains(&seq))
+            .map(|row| TraceEvent {
+                at: row.at,
+                device_id: row.device_id,
+                step: row.step,
+                reason: row.reason,
+                detail: row.detail,
+            })
+            .collect())
+    }
+
+    /// What a push of this message would do, nothing sent.
+    pub(crate) fn explain(
+        &mut self,
+        ctx: Ctx<'_>,
+        from: &Uid,
+        send: SendCommand,
+    ) -> Result<Reply, Stop> {
+        let id = conversation_of(from, &send.to);
+        if !self.with_conversation(ctx, &id)? {
+            return Err(Reject::UnknownGroup.into());
+        }
+        let conversation = &self.conversations[&id];
+        let members: Vec<Uid> = conversation
+            .members()
+            .filter(|uid| *uid != from)
+            .take(EXPLAINED_MAX)
+            .cloned()
+            .collect();
+        let row = conversation.row();
+        let entry = Arc::new(Entry {
+            conversation: id.clone(),
+            seq: row.head + 1,
+            message_id: MessageId::new(ctx.now.wall, &ctx.id_bytes()),
+            from: from.clone(),
+            client_msg_id: send.client_msg_id,
+            at: ctx.now.wall,
+            kind: EntryKind::Message,
+            ordinal: row.ordinal + 1,
+            own_ordinal: 0,
+            content: send.content,
+            sealed: send.sealed,
+            recalled: false,
+            push: send.push,
+            expires_at: send.expires_at,
+        });
+        let mut explained = Vec::new();
+        for uid in &members {
+            self.with_user(ctx, uid)?;
+            let devices: Vec<DeviceId> = self.users[uid].devices.keys().cloned().collect();
+            if devices.is_empty() {
+                explained.push(silent(uid, None, "no_device"));
+            }
+            for device_id in &devices {
+                explained.push(self.explain_device(ctx, uid, device_id, &entry)?);
+            }
+        }
+        Ok(Reply::Explain(explained))
+    }
+
+    fn explain_device(
+        &mut self,
+        ctx: Ctx<'_>,
+        uid: &Uid,
+        device_id: &DeviceId,
+        entry: &Arc<Entry>,
+    ) -> Result<Explained, Missing> {
+        let (at, due) = self.due_reason(uid, device_id, ctx.now.mono);
+        let wait_ms = at.since(ctx.now.mono);
+        let bindings = self.usable_bindings(ctx, uid, device_id)?;
+        let sender_name = self.with_user(ctx, &entry.from)?.row.name.clone();
+        let row = self.conversations[&entry.conversation].row();
+        let user = &self.users[uid];
+        let device = &user.devices[device_id];
+        let case = PushCase {
+            entry: Arc::clone(entry),
+            kind: row.kind,
+            sender_name,
+            group_name: row.name.clone(),
+            uid: uid.clone(),
+            device_id: device_id.clone(),
+            app_state: device.app_state(),
+            due,
+            is_member: true,
+            signed_out: device.row.signed_out,
+            surfaced: false,
+            read: false,
+            bindings,
+            bindings_spent: 0,
+            unseen: 1,
+            badge: user.unread() + 1,
+            bv: 0,
+            withdraw: Vec::new(),
+        };
+        Ok(match decide_push(&case, ctx.now.wall) {
+            Decision::Silent(reason) => silent(uid, Some(device_id), reason.as_str()),
+            Decision::Push { binding, reason } => {
+                let request =
+                    render(&case, &self.config.policy, &case.bindings[binding], Trim::Full);
+                let (title, body) = request.alert.map(|alert| (alert.title, alert.body)).unzip();
+                Explained {
+                    uid: uid.clone(),
+                    device_id: Some(device_id.clone()),
+                    decision: if wait_ms > 0 { "hold" } else { "push" },
+                    reason: reason.as_str(),
+                    until: (wait_ms > 0).then(|| ctx.now.wall.after(wait_ms)),
+                    title,
+                    body,
+                }
+            }
+        })
+    }
+
+    pub(crate) fn events(&mut self, ctx: Ctx<'_>, after: u64, limit: usize) -> Result<Reply, Stop> {
+        let scan = Scan::Events { after, limit: limit.clamp(1, 1_000) };
+        let rows = ctx.rows.scan(&scan)?.into_iter().filter_map(|row| match row {
+            Row::Event(row) => Some((row.number, row.json)),
+            _ => None,
+        });
+        Ok(Reply::Events(rows.collect()))
+    }
+
+    pub(crate) fn event_cursor(&mut self, ctx: Ctx<'_>, receiver: String) -> Result<Reply, Stop> {
+        let row = ctx.rows.load(&Key::EventCursor(receiver))?;
+        Ok(Reply::EventCursor(row.map_or(0, |row| match row {
+            Row::EventCursor(row) => row.number,
+            _ => 0,
+        })))
+    }
+
+    /// The receiver took events: a crash repeats some of them, never skips one.
+    pub(crate) fn events_taken(&mut self, receiver: String, number: u64) -> Result<Reply, Stop> {
+        self.changes.put(Row::EventCursor(EventCursorRow { receiver, number }));
+        Ok(Reply::Done)
+    }
+}
+
+fn silent(uid: &Uid, device_id: Option<&DeviceId>, reason: &'static str) -> Explained {
+    Explained {
+        uid: uid.clone(),
+        device_id: device_id.cloned(),
+        decision: "silent",
+        reason,
+        until: None,
+        title: None,
+        body: None,
+    }
+}
+
+/// Enough of a token to tell two apart.
+fn shorten(token: &str) -> String {
+    let head: String = token.chars().take(6).collect();
+    format!("{head}…")
+}

@@ -1,0 +1,342 @@
+//! The machine itself: inputs in, turns out.
+
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
+
+use nightjar_domain::{
+    Changes, Commit, Conversation, Durability, Missing, Rows, Scan, Stop, User, WorkRow,
+};
+use nightjar_model::{ConnId, ConversationId, DeviceId, Lane, Mono, Now, Reject, Reply, Seq, Uid};
+use nightjar_push::{Queue, Ticket};
+
+use crate::record::Recorder;
+use crate::work::OpenWork;
+use crate::{Command, Effect, Input, NodeConfig, Origin, Turn};
+
+/// Cursor writes are gathered for so long.
+const FLUSH_MS: u64 = 50;
+
+/// One node. See the crate's page for how to drive it.
+pub struct Node {
+    pub(crate) config: NodeConfig,
+    pub(crate) conversations: BTreeMap<ConversationId, Conversation>,
+    pub(crate) users: BTreeMap<Uid, User>,
+    pub(crate) conns: BTreeMap<ConnId, (Uid, DeviceId)>,
+    /// Work rows that are open, by user lane and conversation.
+    pub(crate) work: BTreeMap<(Lane, ConversationId), OpenWork>,
+    /// Work to look at, in order.
+    pub(crate) ready: VecDeque<(Lane, ConversationId)>,
+    /// Work that may be done, and users with cursors to write.
+    pub(crate) maybe_done: BTreeSet<(Lane, ConversationId)>,
+    pub(crate) dirty: BTreeSet<Uid>,
+    flush_at: Option<Mono>,
+    /// One deadline per device.
+    pub(crate) timers: BTreeSet<(Mono, Uid, DeviceId)>,
+    /// When a withdrawal over a connection counts as unanswered.
+    pub(crate) withdraw_timers: BTreeSet<(Mono, Uid, DeviceId)>,
+    /// Deadlines wait until then: the process was stalled and reads its sockets first.
+    pub(crate) shifted_until: Mono,
+    pub(crate) queue: Queue,
+    pub(crate) tickets: BTreeMap<Ticket, crate::alert::InFlight>,
+    pub(crate) recorder: Recorder,
+    pub(crate) changes: Changes,
+    pub(crate) effects: Vec<Effect>,
+    pub(crate) stats: NodeStats,
+    turn: u64,
+}
+
+/// Counters of one node since it was opened.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct NodeStats {
+    /// Work rows that were open when the node was opened.
+    pub work_rows_at_open: u64,
+    /// Messages accepted.
+    pub messages: u64,
+    /// Entries handed to connections.
+    pub deliveries: u64,
+    /// Requests handed to providers.
+    pub pushes: u64,
+    /// Debts settled without a push, for a named reason.
+    pub silenced: u64,
+    /// Deadlines missed.
+    pub deadlines_missed: u64,
+    /// Rows of the last message's commit.
+    pub message_rows: u64,
+}
+
+/// What a handler may look at besides the node.
+#[derive(Clone, Copy)]
+pub(crate) struct Ctx<'a> {
+    pub(crate) rows: &'a dyn Rows,
+    pub(crate) now: Now,
+    pub(crate) random: &'a [u8; 16],
+}
+
+impl Ctx<'_> {
+    /// The random part of a UUIDv7.
+    pub(crate) fn id_bytes(&self) -> [u8; 10] {
+        let mut bytes = [0; 10];
+        bytes.copy_from_slice(&self.random[..10]);
+        bytes
+    }
+}
+
+impl Node {
+    /// Opens a node over a store: reads open work and nothing else.
+    ///
+    /// # Errors
+    /// [`Missing`] when rows are not at hand.
+    pub fn open(config: NodeConfig, rows: &dyn Rows, now: Now) -> Result<Self, Missing> {
+        let mut node = Self {
+            queue: Queue::new(config.pushes_in_flight_max),
+            recorder: Recorder::open(rows, config.events, now)?,
+            config,
+            conversations: BTreeMap::new(),
+            users: BTreeMap::new(),
+            conns: BTreeMap::new(),
+            work: BTreeMap::new(),
+            ready: VecDeque::new(),
+            maybe_done: BTreeSet::new(),
+            dirty: BTreeSet::new(),
+            flush_at: None,
+            timers: BTreeSet::new(),
+            withdraw_timers: BTreeSet::new(),
+            shifted_until: Mono(0),
+            tickets: BTreeMap::new(),
+            changes: Changes::default(),
+            effects: Vec::new(),
+            stats: NodeStats::default(),
+            turn: 0,
+        };
+        for row in rows.scan(&Scan::Work)? {
+            if let nightjar_domain::Row::Work(row) = row {
+                node.reopen_work(row);
+            }
+        }
+        Ok(node)
+    }
+
+    fn reopen_work(&mut self, row: WorkRow) {
+        self.stats.work_rows_at_open += 1;
+        let key = (row.lane, row.conversation.clone());
+        self.ready.push_back(key.clone());
+        self.work.insert(key, OpenWork::reopened(row));
+    }
+
+    /// Takes one input.
+    ///
+    /// # Errors
+    /// [`Missing`]: nothing happened; the caller loads the rows and gives the same input again.
+    pub fn handle(
+        &mut self,
+        input: Input,
+        rows: &dyn Rows,
+        now: Now,
+        random: &[u8; 16],
+    ) -> Result<(), Missing> {
+        let ctx = Ctx { rows, now, random };
+        match input {
+            Input::Command { origin, command } => {
+                let result = match self.command(ctx, origin, command) {
+                    Ok(reply) => Ok(reply),
+                    Err(Stop::Reject(reject)) => Err(reject),
+                    Err(Stop::Missing(missing)) => return Err(missing),
+                };
+                self.effects.push(Effect::Reply { origin, result });
+                Ok(())
+            }
+            Input::Answered { ticket, answer } => self.answered(ctx, ticket, &answer),
+            Input::Safe { turn, at } => {
+                self.recorder.safe(turn, at);
+                Ok(())
+            }
+        }
+    }
+
+    fn command(&mut self, ctx: Ctx<'_>, origin: Origin, command: Command) -> Result<Reply, Stop> {
+        match origin {
+            Origin::Conn(conn, _) => self.from_device(ctx, conn, command),
+            Origin::Api(_) => self.from_operator(ctx, command),
+        }
+    }
+
+    fn from_device(&mut self, ctx: Ctx<'_>, conn: ConnId, command: Command) -> Result<Reply, Stop> {
+        if let Command::Hello(hello) = command {
+            return self.hello(ctx, conn, *hello);
+        }
+        let Some((uid, device_id)) = self.conns.get(&conn).cloned() else {
+            // The device was kicked or replaced while this was on its way.
+            return match command {
+                Command::Lost | Command::Heard => Ok(Reply::Done),
+                _ => Err(Reject::TokenRevoked.into()),
+            };
+        };
+        let me = crate::device::Me { conn, uid, device_id };
+        match command {
+            Command::Hello(_) => Err(Reject::HelloExpected.into()),
+            Command::AppState(report) => self.app_state(ctx, &me, &report),
+            Command::Heard => self.heard(ctx, &me),
+            Command::Lost => self.lost(ctx, &me),
+            Command::Logout { unbind } => self.logout(ctx, &me, unbind),
+            Command::Send(send) => self.send(ctx, &me.uid, *send, Some(conn)),
+            Command::Recall { conversation, seq } => {
+                self.recall(ctx, &me.uid, &conversation, seq, Some(conn))
+            }
+            Command::Typing(target) => self.typing(ctx, &me, &target),
+            Command::Ack(items) => self.ack(ctx, &me, &items),
+            Command::Read { conversation, seq } => self.read(ctx, &me, &conversation, seq),
+            Command::Withdrawn(ids) => self.withdrawn(ctx, &me, &ids),
+            Command::Report { arrived, clicked } => self.report(ctx, &me, &arrived, &clicked),
+            Command::Sync { since, limit } => self.sync(ctx, &me.uid, since.as_deref(), limit),
+            Command::History(history) => self.history(ctx, &me.uid, &history),
+            Command::Pull { conversation, after, limit } => {
+                self.pull(ctx, &me, &conversation, after, limit)
+            }
+            Command::Members { group } => self.members(ctx, Some(&me.uid), &group),
+            Command::BindPush(binding) => self.bind(ctx, &me.uid, &me.device_id, binding),
+            Command::UnbindPush(key) => self.unbind(ctx, &me.uid, &me.device_id, Some(&key)),
+            _ => Err(Reject::Forbidden.into()),
+        }
+    }
+
+    fn from_operator(&mut self, ctx: Ctx<'_>, command: Command) -> Result<Reply, Stop> {
+        match command {
+            Command::PutUser { uid, name, avatar } => self.put_user(ctx, &uid, name, avatar),
+            Command::CreateGroup { group, name, owner, members } => {
+                self.create_group(ctx, &group, name, &owner, &members)
+            }
+            Command::ChangeMembers { group, add, remove } => {
+                self.change_members(ctx, &group, &add, &remove)
+            }
+            Command::Members { group } => self.members(ctx, None, &group),
+            Command::SendAs { from, send } => self.send(ctx, &from, *send, None),
+            Command::HistoryAs { viewer, history } => self.history(ctx, &viewer, &history),
+            Command::Devices { uid } => self.devices(ctx, &uid),
+            Command::PutBinding { uid, device_id, binding } => {
+                self.bind(ctx, &uid, &device_id, binding)
+            }
+            Command::DeleteBinding { uid, device_id, key } => {
+                self.unbind(ctx, &uid, &device_id, key.as_ref())
+            }
+            Command::Unread { uid } => self.unread(ctx, &uid),
+            Command::Kick { uid, device_id, reason } => self.kick(ctx, &uid, &device_id, reason),
+            Command::ReportAppState { uid, device_id, state } => {
+                self.reported_app_state(ctx, &uid, &device_id, &state)
+            }
+            Command::Trace { message_id, uid } => self.trace(ctx, message_id, &uid),
+            Command::Explain { from, send } => self.explain(ctx, &from, *send),
+            Command::Events { after, limit } => self.events(ctx, after, limit),
+            Command::EventCursor { receiver } => self.event_cursor(ctx, receiver),
+            Command::EventsTaken { receiver, number } => self.events_taken(receiver, number),
+            _ => Err(Reject::Forbidden.into()),
+        }
+    }
+
+    /// Does what is ready: looks at open work, fires deadlines, lets pushes leave, and writes
+    /// cursors when it is time. Call it after the inputs at hand, and when [`Node::wait_until`]
+    /// has come. Answers whether more is ready; the caller takes the turn and calls again after
+    /// looking for new inputs, so that one large group never keeps others waiting.
+    ///
+    /// # Errors
+    /// [`Missing`]: the caller loads the rows and calls again.
+    pub fn settle(
+        &mut self,
+        rows: &dyn Rows,
+        now: Now,
+        random: &[u8; 16],
+    ) -> Result<bool, Missing> {
+        let ctx = Ctx { rows, now, random };
+        self.work_off(ctx)?;
+        self.fire_deadlines(ctx)?;
+        self.fire_withdrawals(ctx);
+        let more = self.let_pushes_leave(ctx)?;
+        self.flush(ctx);
+        Ok(more || !self.ready.is_empty())
+    }
+
+    /// Takes what the inputs since the last call came to.
+    pub fn take_turn(&mut self) -> Turn {
+        self.turn += 1;
+        let changes = std::mem::take(&mut self.changes);
+        let durability = if changes.needs_power { Durability::Power } else { Durability::Process };
+        let commit =
+            (!changes.writes.is_empty()).then_some(Commit { writes: changes.writes, durability });
+        self.recorder.end_turn(self.turn);
+        Turn { number: self.turn, commit, effects: std::mem::take(&mut self.effects) }
+    }
+
+    /// When [`Node::settle`] has something to do again, if nothing comes in before.
+    #[must_use]
+    pub fn wait_until(&self) -> Option<Mono> {
+        if !self.ready.is_empty() {
+            return Some(Mono(0));
+        }
+        let deadline = self.timers.first().map(|(at, ..)| (*at).max(self.shifted_until));
+        let withdrawal = self.withdraw_timers.first().map(|(at, ..)| *at);
+        [deadline, withdrawal, self.queue.wait_until(), self.flush_at].into_iter().flatten().min()
+    }
+
+    /// Counters since the node was opened.
+    #[must_use]
+    pub fn stats(&self) -> NodeStats {
+        self.stats
+    }
+
+    /// How much is in memory: `(conversations, users, open work, debts waiting to leave)`.
+    #[must_use]
+    pub fn sizes(&self) -> (usize, usize, usize, usize) {
+        (self.conversations.len(), self.users.len(), self.work.len(), self.queue.len())
+    }
+
+    /// Something gathered waits to be written.
+    pub(crate) fn plan_flush(&mut self, now: Now) {
+        if self.flush_at.is_none() {
+            self.flush_at = Some(now.mono.after(FLUSH_MS));
+        }
+    }
+
+    /// What is gathered is written by the next [`Node::settle`], whatever the time.
+    pub fn flush_next(&mut self) {
+        self.flush_at = Some(Mono(0));
+    }
+
+    fn flush(&mut self, ctx: Ctx<'_>) {
+        if self.recorder.has_rows() || !self.dirty.is_empty() || !self.maybe_done.is_empty() {
+            self.plan_flush(ctx.now);
+        }
+        if self.flush_at.is_none_or(|at| at > ctx.now.mono) {
+            return;
+        }
+        self.flush_at = None;
+        for uid in std::mem::take(&mut self.dirty) {
+            if let Some(user) = self.users.get_mut(&uid) {
+                for row in user.take_dirty_cursors() {
+                    self.changes.put(nightjar_domain::Row::Cursor(row));
+                }
+            }
+        }
+        self.close_done_work();
+        if self.recorder.write(&mut self.changes) {
+            self.effects.push(Effect::Events);
+        }
+        self.evict();
+    }
+
+    /// Remembers that a device's cursor changed and that its debts may all be closed.
+    pub(crate) fn touched(&mut self, now: Now, uid: &Uid, conversation: &ConversationId) {
+        self.dirty.insert(uid.clone());
+        self.maybe_done.insert((Lane::of_user(uid), conversation.clone()));
+        self.plan_flush(now);
+    }
+
+    pub(crate) fn notice(&mut self, conn: ConnId, notice: nightjar_model::Notice) {
+        self.effects.push(Effect::Notice { conn, notice });
+    }
+
+    /// Where a member's sight begins, and what they read.
+    pub(crate) fn joined_and_read(&self, uid: &Uid, id: &ConversationId) -> (Seq, Seq) {
+        self.users
+            .get(uid)
+            .and_then(|user| user.place(id))
+            .map_or((0, 0), |place| (place.row.joined, place.row.read))
+    }
+}

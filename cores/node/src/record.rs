@@ -1,0 +1,266 @@
+//! What is written down about what happened: the trace, and events for the back end.
+
+use std::collections::VecDeque;
+
+use nightjar_domain::{Changes, EventRow, Missing, Row, Rows, Scan, TraceRow};
+use nightjar_model::{BindingKey, ConversationId, DeviceId, Entry, Now, Seq, Step, Uid, WallMs};
+use nightjar_push::Answer;
+use serde_json::{Value, json};
+
+use crate::alert::InFlight;
+
+/// Rows this close together are one row if they continue each other.
+const MERGE_MS: u64 = 50;
+/// How far back a row to continue is looked for.
+const MERGE_LOOK: usize = 16;
+/// Turns whose safety is not known yet.
+const TURNS_MAX: usize = 4_096;
+
+/// Steps and events, gathered until the next flush.
+#[derive(Debug)]
+pub(crate) struct Recorder {
+    rows: Vec<TraceRow>,
+    events: Vec<EventRow>,
+    wants_events: bool,
+    next_event: u64,
+    next_row: u64,
+    /// Entries accepted in the current turn, and those of turns not known to be safe.
+    accepted: Vec<(ConversationId, Seq, Seq)>,
+    unsafe_turns: VecDeque<(u64, Vec<(ConversationId, Seq, Seq)>)>,
+}
+
+impl Recorder {
+    pub(crate) fn open(rows: &dyn Rows, wants_events: bool, now: Now) -> Result<Self, Missing> {
+        let last = rows.scan(&Scan::LastEvent)?.into_iter().next();
+        let last = last.map_or(0, |row| match row {
+            Row::Event(row) => row.number,
+            _ => 0,
+        });
+        Ok(Self {
+            rows: Vec::new(),
+            events: Vec::new(),
+            wants_events,
+            next_event: last + 1,
+            // Rows of two processes never share a key, even within one millisecond.
+            next_row: now.wall.0 << 20,
+            accepted: Vec::new(),
+            unsafe_turns: VecDeque::new(),
+        })
+    }
+
+    pub(crate) fn wants_events(&self) -> bool {
+        self.wants_events
+    }
+
+    pub(crate) fn has_rows(&self) -> bool {
+        !self.rows.is_empty() || !self.events.is_empty()
+    }
+
+    /// Rows not written yet.
+    pub(crate) fn waiting<'a>(
+        &'a self,
+        uid: Option<&'a Uid>,
+        id: &'a ConversationId,
+    ) -> impl Iterator<Item = &'a TraceRow> + 'a {
+        self.rows.iter().filter(move |row| row.uid.as_ref() == uid && row.conversation == *id)
+    }
+
+    /// Moves everything gathered into the next commit; answers whether events are among it.
+    pub(crate) fn write(&mut self, changes: &mut Changes) -> bool {
+        for row in self.rows.drain(..) {
+            changes.put(Row::Trace(row));
+        }
+        let has_events = !self.events.is_empty();
+        for row in self.events.drain(..) {
+            changes.put(Row::Event(row));
+        }
+        has_events
+    }
+
+    /// One step of a range of entries, for one user.
+    pub(crate) fn step(
+        &mut self,
+        at: WallMs,
+        scope: (&Uid, &ConversationId),
+        device_id: Option<DeviceId>,
+        range: (Seq, Seq),
+        step: Step,
+        reason: Option<&str>,
+    ) {
+        self.step_with(at, scope, device_id, range, step, reason.map(str::to_owned), None);
+    }
+
+    #[allow(clippy::too_many_arguments, reason = "one row of the trace, field by field")]
+    pub(crate) fn step_with(
+        &mut self,
+        at: WallMs,
+        (uid, id): (&Uid, &ConversationId),
+        device_id: Option<DeviceId>,
+        (from, to): (Seq, Seq),
+        step: Step,
+        reason: Option<String>,
+        detail: Option<String>,
+    ) {
+        self.push(TraceRow {
+            uid: Some(uid.clone()),
+            conversation: id.clone(),
+            at,
+            n: 0,
+            device_id,
+            from,
+            to,
+            step,
+            reason,
+            detail,
+        });
+    }
+
+    fn push(&mut self, mut row: TraceRow) {
+        let continued = self.rows.iter_mut().rev().take(MERGE_LOOK).find(|last| {
+            last.to + 1 == row.from
+                && last.step == row.step
+                && row.at.0.saturating_sub(last.at.0) <= MERGE_MS
+                && last.conversation == row.conversation
+                && last.uid == row.uid
+                && last.device_id == row.device_id
+                && last.reason == row.reason
+                && last.detail == row.detail
+        });
+        if let Some(last) = continued {
+            last.to = row.to;
+            return;
+        }
+        row.n = self.next_row;
+        self.next_row += 1;
+        self.rows.push(row);
+    }
+
+    /// An entry waits for its commit to be safe.
+    pub(crate) fn accepted(&mut self, entry: &Entry) {
+        match self.accepted.last_mut() {
+            Some((id, _, to)) if *id == entry.conversation && *to + 1 == entry.seq => {
+                *to = entry.seq;
+            }
+            _ => self.accepted.push((entry.conversation.clone(), entry.seq, entry.seq)),
+        }
+    }
+
+    pub(crate) fn end_turn(&mut self, turn: u64) {
+        if !self.accepted.is_empty() && self.unsafe_turns.len() < TURNS_MAX {
+            self.unsafe_turns.push_back((turn, std::mem::take(&mut self.accepted)));
+        }
+        self.accepted.clear();
+    }
+
+    /// Everything up to this turn is on stable storage.
+    pub(crate) fn safe(&mut self, turn: u64, at: WallMs) {
+        while self.unsafe_turns.front().is_some_and(|(number, _)| *number <= turn) {
+            let Some((_, entries)) = self.unsafe_turns.pop_front() else { return };
+            for (conversation, from, to) in entries {
+                self.push(TraceRow {
+                    uid: None,
+                    conversation,
+                    at,
+                    n: 0,
+                    device_id: None,
+                    from,
+                    to,
+                    step: Step::Committed,
+                    reason: None,
+                    detail: None,
+                });
+            }
+        }
+    }
+
+    fn event(&mut self, kind: &str, at: WallMs, data: Value) {
+        if !self.wants_events {
+            return;
+        }
+        let number = self.next_event;
+        self.next_event += 1;
+        let id = format!("evt_{number}");
+        let json = json!({"id": id, "type": kind, "at": at.0, "data": data}).to_string();
+        self.events.push(EventRow { number, json });
+    }
+
+    /// A message exists.
+    pub(crate) fn created(&mut self, entry: &Entry) {
+        if self.wants_events {
+            self.event("message.created", entry.at, message_json(entry));
+        }
+    }
+
+    /// A debt fell due.
+    pub(crate) fn offline(
+        &mut self,
+        entry: &Entry,
+        uid: &Uid,
+        device_id: Option<&DeviceId>,
+        at: WallMs,
+    ) {
+        let devices: Vec<&str> = device_id.map(DeviceId::as_str).into_iter().collect();
+        let data = json!({
+            "message": message_json(entry),
+            "uids": [uid.as_str()],
+            "devices": devices,
+        });
+        self.event("message.offline", at, data);
+    }
+
+    /// A device connected or is gone.
+    pub(crate) fn presence(&mut self, uid: &Uid, device_id: &DeviceId, online: bool, at: WallMs) {
+        let kind = if online { "user.online" } else { "user.offline" };
+        self.event(kind, at, json!({"uid": uid.as_str(), "device_id": device_id.as_str()}));
+    }
+
+    /// A device was kicked.
+    pub(crate) fn kicked(&mut self, uid: &Uid, device_id: &DeviceId, reason: &str, at: WallMs) {
+        let data = json!({
+            "uid": uid.as_str(), "device_id": device_id.as_str(), "reason": reason,
+        });
+        self.event("device.kicked", at, data);
+    }
+
+    /// A token is another device's now.
+    pub(crate) fn token_moved(&mut self, uid: &Uid, device_id: &DeviceId, key: &BindingKey) {
+        let data = json!({
+            "uid": uid.as_str(), "device_id": device_id.as_str(),
+            "provider": key.provider, "credential": key.credential,
+        });
+        self.event("token.moved", WallMs(self.next_row >> 20), data);
+    }
+
+    /// A provider answered.
+    pub(crate) fn outcome(&mut self, flight: &InFlight, answer: &Answer, at: WallMs) {
+        if !self.wants_events {
+            return;
+        }
+        let data = json!({
+            "at": at.0,
+            "conversation": flight.conversation.as_str(),
+            "seq": flight.seq,
+            "uid": flight.key.uid.as_str(),
+            "device_id": flight.key.device_id.as_str(),
+            "provider": flight.binding.key.provider,
+            "credential": flight.binding.key.credential,
+            "outcome": answer.outcome.as_str(),
+            "reason": answer.reason,
+            "vendor": answer.vendor,
+        });
+        self.event("push.outcome", at, data);
+    }
+}
+
+fn message_json(entry: &Entry) -> Value {
+    let content: Value = serde_json::from_slice(&entry.content).unwrap_or(Value::Null);
+    json!({
+        "message_id": entry.message_id.to_string(),
+        "conversation": entry.conversation.as_str(),
+        "seq": entry.seq,
+        "from": entry.from.as_str(),
+        "client_msg_id": entry.client_msg_id.as_str(),
+        "at": entry.at.0,
+        "content": content,
+    })
+}

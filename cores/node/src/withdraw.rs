@@ -1,0 +1,249 @@
+//! Taking notifications back: read, recalled, or no longer anybody's business.
+
+use nightjar_domain::{Missing, Stop, ranges};
+use nightjar_model::sabotage::Sabotage;
+use nightjar_model::{ConversationId, DeviceId, Notice, NotificationId, Reply, Seq, Step, Uid};
+use nightjar_push::{PushKey, PushLane, render_withdrawal};
+
+use crate::alert::InFlight;
+use crate::device::Me;
+use crate::node::{Ctx, Node};
+
+/// A withdrawal over a connection that is not confirmed so long goes out as a push as well.
+const CONFIRM_WITHIN_MS: u64 = 1_000;
+/// Notifications named in one withdrawal or carried by one push.
+const NAMED_MAX: usize = 32;
+
+impl Node {
+    /// The user read: what this device may show up to the read marker goes.
+    pub(crate) fn withdraw_read(
+        &mut self,
+        ctx: Ctx<'_>,
+        uid: &Uid,
+        device_id: &DeviceId,
+        id: &ConversationId,
+    ) -> Result<(), Missing> {
+        if Sabotage::ReadDoesNotWithdraw.is_on() {
+            return Ok(());
+        }
+        let (joined, read) = self.joined_and_read(uid, id);
+        let device = self.users.get(uid).and_then(|user| user.devices.get(device_id));
+        let Some(device) = device else { return Ok(()) };
+        let cursor = device.cursor(id, joined);
+        let places: Vec<Seq> =
+            ranges::places(&cursor.showing).take_while(|seq| *seq <= read).collect();
+        let newest = places.len().saturating_sub(NAMED_MAX);
+        self.withdraw_places(ctx, uid, device_id, id, &places[newest..])?;
+        if cursor.showing_shared {
+            let shared = NotificationId::conversation(id);
+            self.withdraw_ids(ctx, uid, device_id, vec![(shared, id.clone(), read)]);
+        }
+        Ok(())
+    }
+
+    /// Takes back the notifications of these places, where the device may be showing them.
+    pub(crate) fn withdraw_places(
+        &mut self,
+        ctx: Ctx<'_>,
+        uid: &Uid,
+        device_id: &DeviceId,
+        id: &ConversationId,
+        places: &[Seq],
+    ) -> Result<(), Missing> {
+        let Some(conversation) = self.conversations.get(id) else { return Ok(()) };
+        let device = self.users.get(uid).and_then(|user| user.devices.get(device_id));
+        let Some(device) = device else { return Ok(()) };
+        let mut ids = Vec::new();
+        for seq in places.iter().filter(|seq| device.may_show(id, **seq)) {
+            if let Some(entry) = conversation.entry(ctx.rows, *seq)? {
+                ids.push((NotificationId::message(entry.message_id), id.clone(), *seq));
+            }
+        }
+        self.withdraw_ids(ctx, uid, device_id, ids);
+        Ok(())
+    }
+
+    /// Over the connection where there is one that answers, else as a push.
+    fn withdraw_ids(
+        &mut self,
+        ctx: Ctx<'_>,
+        uid: &Uid,
+        device_id: &DeviceId,
+        ids: Vec<(NotificationId, ConversationId, Seq)>,
+    ) {
+        let user = self.users.get_mut(uid);
+        let Some(device) = user.and_then(|user| user.devices.get_mut(device_id)) else { return };
+        let mut new = Vec::new();
+        for (nid, conversation, seq) in ids {
+            if device.withdraw(nid.clone(), &conversation, seq) {
+                new.push(nid);
+            }
+        }
+        if new.is_empty() {
+            return;
+        }
+        let live = device.is_live().then(|| device.link.as_ref().map(|link| link.conn)).flatten();
+        match live {
+            Some(conn) => {
+                self.notice(conn, Notice::Withdraw(new));
+                let at = ctx.now.mono.after(CONFIRM_WITHIN_MS);
+                self.withdraw_timers.insert((at, uid.clone(), device_id.clone()));
+            }
+            None => self.withdraw_by_push(uid, device_id),
+        }
+    }
+
+    /// Withdrawals over connections that were not confirmed in time.
+    pub(crate) fn fire_withdrawals(&mut self, ctx: Ctx<'_>) {
+        while let Some((at, uid, device_id)) = self.withdraw_timers.first().cloned() {
+            if at > ctx.now.mono {
+                return;
+            }
+            self.withdraw_timers.remove(&(at, uid.clone(), device_id.clone()));
+            self.withdraw_by_push(&uid, &device_id);
+        }
+    }
+
+    /// Queues a withdrawal push if the device still owes a confirmation.
+    pub(crate) fn withdraw_by_push(&mut self, uid: &Uid, device_id: &DeviceId) {
+        let device = self.users.get(uid).and_then(|user| user.devices.get(device_id));
+        if device.is_some_and(|device| !device.withdrawing.is_empty()) {
+            self.queue.due(PushKey {
+                uid: uid.clone(),
+                device_id: device_id.clone(),
+                lane: PushLane::Withdrawals,
+            });
+        }
+    }
+
+    /// Everything the device may show although it was read or recalled, for a hello or to ride
+    /// along on a push.
+    pub(crate) fn owed_withdrawals(
+        &mut self,
+        ctx: Ctx<'_>,
+        uid: &Uid,
+        device_id: &DeviceId,
+    ) -> Result<Vec<NotificationId>, Missing> {
+        let Some(user) = self.users.get(uid) else { return Ok(Vec::new()) };
+        let Some(device) = user.devices.get(device_id) else { return Ok(Vec::new()) };
+        let mut owed = Vec::new();
+        for cursor in device.showing() {
+            let id = &cursor.conversation;
+            let read = user.place(id).map_or(0, |place| place.row.read);
+            if cursor.showing_shared && read >= cursor.settled {
+                owed.push((NotificationId::conversation(id), id.clone(), read));
+            }
+            for seq in ranges::places(&cursor.showing).take(NAMED_MAX) {
+                let Some(entry) = nightjar_domain::read::entry(ctx.rows, id, seq)? else {
+                    continue;
+                };
+                if seq <= read || entry.recalled {
+                    owed.push((NotificationId::message(entry.message_id), id.clone(), seq));
+                }
+            }
+        }
+        owed.truncate(NAMED_MAX);
+        let user = self.users.get_mut(uid);
+        if let Some(device) = user.and_then(|user| user.devices.get_mut(device_id)) {
+            for (nid, id, seq) in &owed {
+                device.withdraw(nid.clone(), id, *seq);
+            }
+        }
+        Ok(owed.into_iter().map(|(nid, ..)| nid).collect())
+    }
+
+    /// Lets one withdrawal push leave for the device.
+    pub(crate) fn next_withdrawal(&mut self, ctx: Ctx<'_>, key: &PushKey) -> Result<(), Missing> {
+        let bindings = self.usable_bindings(ctx, &key.uid, &key.device_id)?;
+        let user = self.users.get_mut(&key.uid);
+        let named = user.as_ref().and_then(|user| user.devices.get(&key.device_id)).map(|device| {
+            let ids: Vec<_> = device.withdrawing.iter().take(NAMED_MAX).collect();
+            let last =
+                ids.iter().max_by_key(|(_, (_, seq))| *seq).map(|(_, place)| (*place).clone());
+            (ids.into_iter().map(|(nid, _)| nid.clone()).collect::<Vec<_>>(), last)
+        });
+        let (Some(user), Some((ids, Some((conversation, seq))))) = (user, named) else {
+            self.queue.done(key);
+            return Ok(());
+        };
+        let Some(binding) = bindings.into_iter().next() else {
+            self.withdrawals_left(key, &ids);
+            let device = Some(key.device_id.clone());
+            let scope = (&key.uid, &conversation);
+            let why = Some("no_binding");
+            self.recorder.step(ctx.now.wall, scope, device, (seq, seq), Step::Withdrawn, why);
+            self.queue.done(key);
+            return Ok(());
+        };
+        let (badge, bv) = user.badge(&mut self.changes);
+        let request = render_withdrawal(
+            &key.uid,
+            &key.device_id,
+            &binding,
+            (&conversation, seq),
+            (badge, bv),
+            ids.clone(),
+        );
+        let ticket = self.queue.sent(key);
+        self.tickets.insert(
+            ticket,
+            InFlight {
+                key: key.clone(),
+                conversation,
+                seq,
+                is_shared: false,
+                binding,
+                sent_at: ctx.now.wall,
+                withdraws: ids,
+            },
+        );
+        self.stats.pushes += 1;
+        self.effects.push(crate::Effect::Push { ticket, request: Box::new(request) });
+        Ok(())
+    }
+
+    /// A withdrawal push was taken or given up: no second one, but the next hello and the next
+    /// push name them again until the device confirms.
+    pub(crate) fn withdrawals_left(&mut self, key: &PushKey, ids: &[NotificationId]) {
+        let user = self.users.get_mut(&key.uid);
+        let Some(device) = user.and_then(|user| user.devices.get_mut(&key.device_id)) else {
+            return;
+        };
+        for nid in ids {
+            if let Some((id, _)) = device.withdrawing.remove(nid) {
+                let lane = nightjar_model::Lane::of_user(&key.uid);
+                self.maybe_done.insert((lane, id));
+            }
+        }
+    }
+
+    /// The device took notifications off its screen.
+    pub(crate) fn withdrawn(
+        &mut self,
+        ctx: Ctx<'_>,
+        me: &Me,
+        ids: &[NotificationId],
+    ) -> Result<Reply, Stop> {
+        for nid in ids {
+            let user = self.users.get_mut(&me.uid);
+            let device = user.and_then(|user| user.devices.get_mut(&me.device_id));
+            let Some(device) = device else { break };
+            let Some((id, seq)) = device.withdrawing.remove(nid) else { continue };
+            let is_shared = *nid == NotificationId::conversation(&id);
+            device.change_cursor(&id, 0, |row| {
+                if is_shared {
+                    row.showing_shared = false;
+                } else {
+                    ranges::remove(&mut row.showing, seq);
+                }
+                true
+            });
+            let device = Some(me.device_id.clone());
+            let why = Some("confirmed");
+            let scope = (&me.uid, &id);
+            self.recorder.step(ctx.now.wall, scope, device, (seq, seq), Step::Withdrawn, why);
+            self.touched(ctx.now, &me.uid, &id);
+        }
+        Ok(Reply::Done)
+    }
+}

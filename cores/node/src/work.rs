@@ -1,0 +1,301 @@
+//! Open work: what members of a user lane may be owed in a conversation.
+
+use std::collections::VecDeque;
+use std::sync::Arc;
+
+use nightjar_domain::{Missing, WorkRow};
+use nightjar_model::{
+    ConnId, ConversationId, Delivery, DeviceId, Entry, EntryKind, Lane, Notice, Seq, SharedPackets,
+    Step, Uid,
+};
+
+use crate::node::{Ctx, Node};
+
+/// Lanes looked at in one call: a large group takes turns with everybody else.
+const LANES_A_TURN_MAX: usize = 8;
+/// Entries looked at in one go; the rest of a long backlog follows in the next turn.
+const ENTRIES_A_LOOK_MAX: usize = 256;
+/// Sends whose connection is remembered, so that it gets no delivery of its own message.
+const SENDERS_MAX: usize = 256;
+
+/// One open work row and what memory adds to it.
+#[derive(Debug)]
+pub(crate) struct OpenWork {
+    from: Seq,
+    head: Seq,
+    /// Entries up to here were delivered and their debts opened.
+    looked: Seq,
+    senders: VecDeque<(Seq, ConnId)>,
+    /// The store has a row of it.
+    pub(crate) is_stored: bool,
+    /// It waits in the ready list.
+    pub(crate) is_queued: bool,
+}
+
+impl OpenWork {
+    pub(crate) fn new(from: Seq) -> Self {
+        Self {
+            from,
+            head: from,
+            looked: from - 1,
+            senders: VecDeque::new(),
+            is_stored: false,
+            is_queued: false,
+        }
+    }
+
+    pub(crate) fn reopened(row: WorkRow) -> Self {
+        Self { is_stored: true, is_queued: true, head: row.head, ..Self::new(row.from.max(1)) }
+    }
+
+    pub(crate) fn grow(&mut self, head: Seq, sender: Option<ConnId>) {
+        self.head = head;
+        if let Some(conn) = sender {
+            self.senders.push_back((head, conn));
+            if self.senders.len() > SENDERS_MAX {
+                self.senders.pop_front();
+            }
+        }
+    }
+
+    pub(crate) fn row(&self, lane: Lane, conversation: &ConversationId) -> WorkRow {
+        WorkRow { lane, conversation: conversation.clone(), from: self.from, head: self.head }
+    }
+
+    fn sent_by(&self, seq: Seq, conn: ConnId) -> bool {
+        self.senders.iter().any(|sender| *sender == (seq, conn))
+    }
+}
+
+/// An entry as a look sees it: with the author of what a recall takes back, and encoded once.
+struct Fresh {
+    entry: Arc<Entry>,
+    recalled_from: Option<Uid>,
+    packets: SharedPackets,
+}
+
+impl Node {
+    /// Looks at ready work, a few lanes at a time.
+    pub(crate) fn work_off(&mut self, ctx: Ctx<'_>) -> Result<(), Missing> {
+        for _ in 0..LANES_A_TURN_MAX {
+            let Some((lane, id)) = self.ready.front().cloned() else { return Ok(()) };
+            self.look_at(ctx, lane, &id)?;
+            self.ready.pop_front();
+            if let Some(work) = self.work.get_mut(&(lane, id.clone())) {
+                work.is_queued = work.looked < work.head;
+                if work.is_queued {
+                    self.ready.push_back((lane, id));
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// Wakes the devices of the lane's members and opens what they are owed.
+    pub(crate) fn look_at(
+        &mut self,
+        ctx: Ctx<'_>,
+        lane: Lane,
+        id: &ConversationId,
+    ) -> Result<(), Missing> {
+        let key = (lane, id.clone());
+        if !self.with_conversation(ctx, id)? {
+            self.work.remove(&key);
+            return Ok(());
+        }
+        let Some(work) = self.work.get(&key) else { return Ok(()) };
+        let (looked, head) = (work.looked, work.head);
+        let fresh = self.fresh_entries(ctx, id, looked, head)?;
+        let members: Vec<Uid> = self.conversations[id].members_in(lane).cloned().collect();
+        for uid in &members {
+            self.with_user(ctx, uid)?;
+        }
+        let last = fresh.last().map_or(head, |fresh| fresh.entry.seq);
+        for uid in &members {
+            self.catch_up(uid, id, &fresh);
+            self.wake(ctx, uid, id, &fresh, &key);
+            self.open_debts(ctx, uid, id, &fresh)?;
+        }
+        if let Some(work) = self.work.get_mut(&key) {
+            work.looked = last;
+            work.senders.retain(|(seq, _)| *seq > last);
+        }
+        self.maybe_done.insert(key);
+        self.plan_flush(ctx.now);
+        Ok(())
+    }
+
+    fn fresh_entries(
+        &self,
+        ctx: Ctx<'_>,
+        id: &ConversationId,
+        after: Seq,
+        head: Seq,
+    ) -> Result<Vec<Fresh>, Missing> {
+        let conversation = &self.conversations[id];
+        let entries = conversation.entries_after(ctx.rows, after, ENTRIES_A_LOOK_MAX)?;
+        let mut fresh = Vec::with_capacity(entries.len());
+        for entry in entries.into_iter().filter(|entry| entry.seq <= head) {
+            let recalled_from = match entry.kind {
+                EntryKind::Recall { target } => {
+                    conversation.entry(ctx.rows, target)?.map(|target| target.from.clone())
+                }
+                _ => None,
+            };
+            fresh.push(Fresh { entry, recalled_from, packets: SharedPackets::default() });
+        }
+        Ok(fresh)
+    }
+
+    /// Brings the user's place and badge up to the entries.
+    fn catch_up(&mut self, uid: &Uid, id: &ConversationId, fresh: &[Fresh]) {
+        let (Some(user), Some(conversation)) =
+            (self.users.get_mut(uid), self.conversations.get(id))
+        else {
+            return;
+        };
+        user.enter(conversation, &mut self.changes);
+        for fresh in fresh {
+            user.apply(&fresh.entry, fresh.recalled_from.as_ref());
+        }
+    }
+
+    /// Hands the entries to the user's connections.
+    fn wake(
+        &mut self,
+        ctx: Ctx<'_>,
+        uid: &Uid,
+        id: &ConversationId,
+        fresh: &[Fresh],
+        key: &(Lane, ConversationId),
+    ) {
+        let Some(user) = self.users.get(uid) else { return };
+        let Some(place) = user.place(id) else { return };
+        let work = &self.work[key];
+        for device in user.devices.values() {
+            let Some(link) = &device.link else { continue };
+            for fresh in fresh {
+                let entry = &fresh.entry;
+                if !place.sees(entry.seq) || work.sent_by(entry.seq, link.conn) {
+                    continue;
+                }
+                let is_news = entry.is_alertable() && entry.from != *uid;
+                let delivery = Delivery {
+                    entry: Arc::clone(entry),
+                    alert: is_news && entry.seq > place.row.read,
+                    pushed: device.may_show(id, entry.seq),
+                    packets: fresh.packets.clone(),
+                };
+                self.stats.deliveries += 1;
+                self.effects.push(crate::Effect::Notice {
+                    conn: link.conn,
+                    notice: Notice::Wake(delivery),
+                });
+                let device_id = device.row.device_id.clone();
+                self.recorder.step(
+                    ctx.now.wall,
+                    (uid, id),
+                    Some(device_id),
+                    (entry.seq, entry.seq),
+                    Step::Delivered,
+                    None,
+                );
+            }
+        }
+    }
+
+    /// Opens the debts of the user's devices, and says so where they are due at once.
+    fn open_debts(
+        &mut self,
+        ctx: Ctx<'_>,
+        uid: &Uid,
+        id: &ConversationId,
+        fresh: &[Fresh],
+    ) -> Result<(), Missing> {
+        let Some(user) = self.users.get_mut(uid) else { return Ok(()) };
+        let Some(place) = user.place(id) else { return Ok(()) };
+        let (joined, read) = (place.row.joined, place.row.read);
+        let news: Vec<Seq> = fresh
+            .iter()
+            .map(|fresh| &fresh.entry)
+            .filter(|entry| entry.is_alertable() && entry.from != *uid && place.sees(entry.seq))
+            .filter(|entry| entry.expires_at.is_none_or(|at| at > ctx.now.wall))
+            .map(|entry| entry.seq)
+            .collect();
+        let recalled: Vec<Seq> = fresh
+            .iter()
+            .filter_map(|fresh| match fresh.entry.kind {
+                EntryKind::Recall { target } => Some(target),
+                _ => None,
+            })
+            .collect();
+        let mut owed: Vec<DeviceId> = Vec::new();
+        for device in user.devices.values_mut() {
+            if device.row.signed_out {
+                continue;
+            }
+            let settled = device.settled(id, joined, read);
+            for seq in news.iter().filter(|seq| **seq > settled) {
+                device.owe(id, *seq, ctx.now.mono);
+            }
+            owed.push(device.row.device_id.clone());
+        }
+        if owed.is_empty() {
+            self.nobody_home(ctx, uid, id, &news)?;
+        }
+        for device_id in &owed {
+            self.rearm(ctx, uid, device_id)?;
+            if !recalled.is_empty() {
+                self.withdraw_places(ctx, uid, device_id, id, &recalled)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// A user without any device: nothing can be pushed, the back end is told.
+    fn nobody_home(
+        &mut self,
+        ctx: Ctx<'_>,
+        uid: &Uid,
+        id: &ConversationId,
+        news: &[Seq],
+    ) -> Result<(), Missing> {
+        let (Some(first), Some(last)) = (news.first(), news.last()) else { return Ok(()) };
+        self.recorder.step(
+            ctx.now.wall,
+            (uid, id),
+            None,
+            (*first, *last),
+            Step::Decided,
+            Some("no_device"),
+        );
+        self.say_offline(ctx, uid, id, None, (*first, *last))
+    }
+
+    /// Removes work whose debts are all closed, in the commit that writes the cursors.
+    pub(crate) fn close_done_work(&mut self) {
+        for key in std::mem::take(&mut self.maybe_done) {
+            let Some(work) = self.work.get(&key) else { continue };
+            if work.looked < work.head || !self.is_done(&key) {
+                continue;
+            }
+            if work.is_stored {
+                self.changes.delete(nightjar_domain::Key::Work(key.0, key.1.clone()));
+            }
+            self.work.remove(&key);
+            if let Some(conversation) = self.conversations.get_mut(&key.1) {
+                conversation.trim();
+            }
+        }
+    }
+
+    fn is_done(&self, key: &(Lane, ConversationId)) -> bool {
+        let Some(conversation) = self.conversations.get(&key.1) else { return true };
+        conversation.members_in(key.0).filter_map(|uid| self.users.get(uid)).all(|user| {
+            user.devices.values().all(|device| {
+                let withdraws = device.withdrawing.values().any(|(id, _)| *id == key.1);
+                !device.owes(&key.1) && !withdraws
+            })
+        })
+    }
+}

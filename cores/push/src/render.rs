@@ -1,0 +1,234 @@
+//! What a push says, before it has a provider's form.
+
+use nightjar_model::{Binding, ConversationId, DeviceId, NotificationId, Seq, Uid, WallMs};
+use serde::Deserialize;
+use unicode_segmentation::UnicodeSegmentation;
+
+use crate::case::PushCase;
+use crate::decide::{Display, PushPolicy, expires_at};
+use crate::request::{Alert, PushData, PushRequest};
+
+/// Longest title, in grapheme clusters.
+pub const TITLE_GRAPHEMES_MAX: usize = 100;
+/// Longest body, in grapheme clusters.
+pub const BODY_GRAPHEMES_MAX: usize = 400;
+/// Longest body after a provider found the whole too large.
+pub const SHORT_BODY_GRAPHEMES_MAX: usize = 60;
+/// Most bytes of either: a grapheme can be long.
+const TEXT_BYTES_MAX: usize = 1_600;
+/// Most bytes of the sender's own data; more is left out.
+const CUSTOM_BYTES_MAX: usize = 1_024;
+/// From so many unseen messages on, a storm shares one notification.
+const STORM_FROM: u64 = 6;
+/// What stands where text must not or cannot.
+const NEUTRAL: &str = "New message";
+
+/// How much of the text goes along.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Default)]
+pub enum Trim {
+    /// All of it, up to the limits.
+    #[default]
+    Full,
+    /// A short body and no data of the sender's.
+    Short,
+    /// Neutral text only.
+    DataOnly,
+}
+
+/// The request for a message.
+#[must_use]
+pub fn render(case: &PushCase, policy: &PushPolicy, binding: &Binding, trim: Trim) -> PushRequest {
+    let entry = &case.entry;
+    let nid = if policy.storm && case.unseen >= STORM_FROM {
+        NotificationId::conversation(&entry.conversation)
+    } else {
+        NotificationId::message(entry.message_id)
+    };
+    let custom = entry.push.as_ref().and_then(|push| push.data.clone());
+    PushRequest {
+        uid: case.uid.clone(),
+        device_id: case.device_id.clone(),
+        binding: binding.clone(),
+        alert: Some(alert(case, policy.display, trim)),
+        data: PushData {
+            mid: Some(entry.message_id),
+            conv: entry.conversation.clone(),
+            seq: entry.seq,
+            bv: case.bv,
+            badge: case.badge,
+            exp: expires_at(case),
+            nid: Some(nid),
+            wd: case.withdraw.clone(),
+            custom: custom.filter(|data| trim == Trim::Full && data.len() <= CUSTOM_BYTES_MAX),
+        },
+    }
+}
+
+/// The request that takes notifications back; it shows nothing.
+#[must_use]
+pub fn render_withdrawal(
+    uid: &Uid,
+    device_id: &DeviceId,
+    binding: &Binding,
+    (conversation, seq): (&ConversationId, Seq),
+    (badge, bv): (u64, u64),
+    ids: Vec<NotificationId>,
+) -> PushRequest {
+    PushRequest {
+        uid: uid.clone(),
+        device_id: device_id.clone(),
+        binding: binding.clone(),
+        alert: None,
+        data: PushData {
+            mid: None,
+            conv: conversation.clone(),
+            seq,
+            bv,
+            badge,
+            exp: WallMs(0),
+            nid: None,
+            wd: ids,
+            custom: None,
+        },
+    }
+}
+
+fn alert(case: &PushCase, display: Display, trim: Trim) -> Alert {
+    let push = case.entry.push.as_deref();
+    let sound = push.and_then(|push| push.sound.clone());
+    let neutral = || NEUTRAL.to_owned();
+    if display == Display::Nothing || trim == Trim::DataOnly {
+        return Alert { title: neutral(), body: neutral(), sound };
+    }
+    let sender = case.sender_name.as_deref().unwrap_or(case.entry.from.as_str());
+    let own_title = push.and_then(|push| push.title.as_deref());
+    let own_body = push.and_then(|push| push.body.as_deref());
+    let title = own_title.or(case.group_name.as_deref()).unwrap_or(sender);
+    let body = match (display, own_body) {
+        (Display::Sender, _) => neutral(),
+        (_, Some(body)) => body.to_owned(),
+        (_, None) => {
+            let text = text_of(case);
+            if case.group_name.is_some() { format!("{sender}: {text}") } else { text }
+        }
+    };
+    let body_max = if trim == Trim::Short { SHORT_BODY_GRAPHEMES_MAX } else { BODY_GRAPHEMES_MAX };
+    Alert { title: cut(title, TITLE_GRAPHEMES_MAX), body: cut(&body, body_max), sound }
+}
+
+#[derive(Deserialize)]
+struct Known<'a> {
+    #[serde(rename = "type", borrow)]
+    kind: std::borrow::Cow<'a, str>,
+    #[serde(borrow, default)]
+    text: Option<std::borrow::Cow<'a, str>>,
+}
+
+/// The text of a message, or the word for what it is.
+fn text_of(case: &PushCase) -> String {
+    if case.entry.sealed {
+        return NEUTRAL.to_owned();
+    }
+    match serde_json::from_slice::<Known<'_>>(&case.entry.content) {
+        Ok(Known { kind, text: Some(text) }) if kind == "text" => text.into_owned(),
+        Ok(Known { kind, .. }) => format!("[{kind}]"),
+        Err(_) => NEUTRAL.to_owned(),
+    }
+}
+
+/// Cuts between grapheme clusters and takes control characters out; an ellipsis marks the cut.
+fn cut(text: &str, graphemes_max: usize) -> String {
+    let mut out = String::new();
+    let mut count = 0;
+    for grapheme in text.graphemes(true) {
+        let grapheme = if grapheme.chars().any(char::is_control) { " " } else { grapheme };
+        if count + 1 >= graphemes_max || out.len() + grapheme.len() + "…".len() > TEXT_BYTES_MAX {
+            out.push('…');
+            return out;
+        }
+        out.push_str(grapheme);
+        count += 1;
+    }
+    out
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::samples::{binding, case, entry};
+
+    const POLICY: PushPolicy = PushPolicy { storm: true, display: Display::Preview };
+
+    fn alert_of(
+        change: impl FnOnce(&mut PushCase),
+        display: Display,
+        trim: Trim,
+    ) -> (String, String) {
+        let mut case = case();
+        change(&mut case);
+        let request = render(&case, &PushPolicy { display, ..POLICY }, &binding(), trim);
+        let alert = request.alert.unwrap();
+        (alert.title, alert.body)
+    }
+
+    fn pair(title: &str, body: &str) -> (String, String) {
+        (title.into(), body.into())
+    }
+
+    #[test]
+    fn texts_follow_message_group_and_display() {
+        let full = |change: fn(&mut PushCase)| alert_of(change, Display::Preview, Trim::Full);
+        assert_eq!(full(|_| {}), pair("Alice", "hello"));
+        assert_eq!(full(|case| case.sender_name = None), pair("alice", "hello"));
+        let group = full(|case| case.group_name = Some("Crew".into()));
+        assert_eq!(group, pair("Crew", "Alice: hello"));
+        let image = full(|case| entry(case).content = r#"{"type":"image","url":"x"}"#.into());
+        assert_eq!(image, pair("Alice", "[image]"));
+        assert_eq!(full(|case| entry(case).sealed = true), pair("Alice", NEUTRAL));
+        assert_eq!(alert_of(|_| {}, Display::Sender, Trim::Full), pair("Alice", NEUTRAL));
+        assert_eq!(alert_of(|_| {}, Display::Nothing, Trim::Full), pair(NEUTRAL, NEUTRAL));
+        assert_eq!(alert_of(|_| {}, Display::Preview, Trim::DataOnly), pair(NEUTRAL, NEUTRAL));
+    }
+
+    #[test]
+    fn a_storm_shares_one_notification() {
+        let mut case = case();
+        case.unseen = 5;
+        let nid = |case: &PushCase, policy: &PushPolicy| {
+            render(case, policy, &binding(), Trim::Full).data.nid.unwrap().as_str().to_owned()
+        };
+        assert!(nid(&case, &POLICY).starts_with("m."));
+        case.unseen = 6;
+        assert_eq!(nid(&case, &POLICY), format!("c.{}", case.entry.conversation));
+        assert!(nid(&case, &PushPolicy { storm: false, ..POLICY }).starts_with("m."));
+    }
+
+    #[test]
+    fn our_keys_win_over_the_senders() {
+        let mut case = case();
+        let data = r#"{"badge":999,"v":0,"seq":"x","mine":1,"wd":["m.x"]}"#;
+        let push = nightjar_model::PushSpec { data: Some(data.into()), ..Default::default() };
+        entry(&mut case).push = Some(Box::new(push));
+        let json = render(&case, &POLICY, &binding(), Trim::Full).data.to_json();
+        assert_eq!(json["badge"], 4);
+        assert_eq!(json["v"], 1);
+        assert_eq!(json["seq"], 3);
+        assert_eq!(json["mine"], 1);
+        assert!(!json.contains_key("wd"));
+    }
+
+    proptest! {
+        #[test]
+        fn a_cut_never_splits_a_grapheme(text in "\\PC{0,900}", max in 1_usize..500) {
+            let out = cut(&text, max);
+            prop_assert!(out.len() <= TEXT_BYTES_MAX);
+            prop_assert!(out.graphemes(true).count() <= max.max(1));
+            let kept = out.strip_suffix('…').unwrap_or(&out);
+            let whole: Vec<&str> = text.graphemes(true).collect();
+            let kept_count = kept.graphemes(true).count();
+            prop_assert!(whole.len() >= kept_count);
+        }
+    }
+}

@@ -1,0 +1,64 @@
+//! One case for the tests of this crate.
+
+use std::sync::Arc;
+
+use nightjar_model::{
+    AppState, Binding, BindingKey, ClientMsgId, ConversationId, ConversationKind, DeviceId,
+    DueReason, Entry, EntryKind, MessageId, Secret, Uid, WallMs,
+};
+
+use crate::case::PushCase;
+
+pub(crate) fn binding() -> Binding {
+    Binding {
+        key: BindingKey { provider: "apns".into(), credential: "main".into() },
+        token: Secret::new("aabb".into()),
+        locale: None,
+        environment: None,
+        bound_at: WallMs(0),
+    }
+}
+
+pub(crate) fn case() -> PushCase {
+    let (alice, bob) = (Uid::parse("alice").unwrap(), Uid::parse("bob").unwrap());
+    let entry = Entry {
+        conversation: ConversationId::direct(&alice, &bob),
+        seq: 3,
+        message_id: MessageId::new(WallMs(1_000), &[7; 10]),
+        from: alice,
+        client_msg_id: ClientMsgId::parse("c1").unwrap(),
+        at: WallMs(1_000),
+        kind: EntryKind::Message,
+        ordinal: 3,
+        own_ordinal: 3,
+        content: r#"{"type":"text","text":"hello"}"#.into(),
+        sealed: false,
+        recalled: false,
+        push: None,
+        expires_at: None,
+    };
+    PushCase {
+        entry: Arc::new(entry),
+        kind: ConversationKind::Direct,
+        sender_name: Some("Alice".into()),
+        group_name: None,
+        uid: bob,
+        device_id: DeviceId::parse("phone").unwrap(),
+        app_state: AppState::Offline,
+        due: DueReason::Offline,
+        is_member: true,
+        signed_out: false,
+        surfaced: false,
+        read: false,
+        bindings: vec![binding()],
+        bindings_spent: 0,
+        unseen: 1,
+        badge: 4,
+        bv: 17,
+        withdraw: Vec::new(),
+    }
+}
+
+pub(crate) fn entry(case: &mut PushCase) -> &mut Entry {
+    Arc::get_mut(&mut case.entry).unwrap()
+}

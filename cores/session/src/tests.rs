@@ -1,0 +1,9 @@
+//! Sessions driven like a play: a client, a shell and lanes that say their lines in turn.
+
+mod any;
+mod ending;
+mod giving;
+mod hello;
+mod live;
+pub(crate) mod play;
+mod table;
