@@ -1,1 +1,48 @@
-//! Push providers, one file each.
+//! Push providers, one folder each: the provider's form of a request, its keys, its connection and
+//! what its answers mean.
+//!
+//! Deliberately absent: whether and when to push, order, retries, the life of a token. A provider
+//! gets one [`PushRequest`] and gives one [`Answer`]; it repeats a request by itself only where
+//! the provider certainly did not process it (a stale key token, a stream refused by GOAWAY).
+//!
+//! Nothing here logs a token, a title, a body or a key.
+//!
+//! Read [`Provider`] and [`Providers`] first, then `apns/reasons.rs` and `fcm/codes.rs`.
+
+mod answers;
+mod apns;
+mod clock;
+mod config;
+mod console;
+mod fcm;
+mod jwt;
+mod providers;
+#[cfg(test)]
+mod samples;
+mod transport;
+
+use std::future::Future;
+use std::pin::Pin;
+
+use nightjar_push::{Answer, PushRequest};
+
+pub use apns::Apns;
+pub use config::{ApnsConfig, FcmConfig, ProviderConfigError, PushConfig};
+pub use console::{CONSOLE_PUSHES_MAX, Console, ConsolePush};
+pub use fcm::Fcm;
+pub use providers::Providers;
+
+/// What a [`Provider`] answers with, later.
+pub type AnswerFuture<'a> = Pin<Box<dyn Future<Output = Answer> + Send + 'a>>;
+
+/// One push service with one set of keys.
+pub trait Provider: Send + Sync {
+    /// The word a binding names it by: `apns`, `fcm`, `console`.
+    fn name(&self) -> &'static str;
+
+    /// Hands one request over.
+    ///
+    /// Always ends, within about thirty seconds at the very worst, and never fails otherwise than
+    /// by its answer. Dropping the future gives the request up.
+    fn push<'a>(&'a self, request: &'a PushRequest) -> AnswerFuture<'a>;
+}

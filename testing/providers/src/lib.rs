@@ -1,1 +1,34 @@
-//! Recording APNs and FCM servers on loopback.
+//! Recording push services on loopback, for tests: an APNs that speaks HTTP/2 with prior
+//! knowledge and an FCM, with its token endpoint, that speaks HTTP/1.1 or that.
+//!
+//! Both take a free port, verify the signatures they are shown, record every request and answer
+//! as scripted per device token; without a script they behave like the real service. Waiting is
+//! for a state of the record, never for time.
+//!
+//! ```no_run
+//! # async fn demo() {
+//! use nightjar_provider_servers::{ApnsServer, Script};
+//! let apns = ApnsServer::start().await;
+//! apns.answer("token-1", Script::refuse(410, "Unregistered").timestamp_ms(1));
+//! // … let the product push to apns.base_url() with apns.key_file() …
+//! apns.wait_for(1).await;
+//! assert_eq!(apns.requests()[0].token, "token-1");
+//! # }
+//! ```
+//!
+//! Deliberately absent: the product. This crate knows the providers' pages only.
+
+mod apns;
+mod fcm;
+mod jwt;
+pub mod keys;
+mod raw;
+mod record;
+mod script;
+
+pub use apns::{ApnsServer, ConnectionSeen, KEY_ID, TEAM_ID, TOPIC};
+pub use fcm::{FcmServer, PROJECT_ID};
+pub use jwt::Token;
+pub use raw::GoAwayPlan;
+pub use record::{Record, Recorded};
+pub use script::Script;

@@ -1,0 +1,15 @@
+//! Who may come in: user tokens, admin keys, TLS certificates from files, the rate of handshakes.
+//!
+//! Deliberately absent: what a caller may do once inside.
+//!
+//! Read [`Tokens`] first.
+
+mod admin;
+mod rate;
+mod tls;
+mod tokens;
+
+pub use admin::AdminKeys;
+pub use rate::HandshakeRate;
+pub use tls::{TlsError, server_config};
+pub use tokens::{Claims, IssuedToken, Tokens};

@@ -1,0 +1,170 @@
+//! What gateways hold of the decider.
+
+use std::collections::{HashMap, VecDeque};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Arc, Mutex};
+
+use nightjar_model::{Command, ConnId, Reject, Reply};
+use nightjar_node::{Input, NodeStats, Origin};
+use tokio::sync::{mpsc, oneshot, watch};
+
+use crate::mailbox::{Mail, Mailbox};
+use crate::{Clock, Release};
+
+/// Inputs that may wait for the decider; senders wait above it.
+pub(crate) const INBOX_MAX: usize = 8_192;
+
+/// What goes into the decider's channel.
+pub(crate) enum ToDecider {
+    Input(Input),
+    Stats(oneshot::Sender<(NodeStats, (usize, usize, usize, usize))>),
+    Stop(oneshot::Sender<()>),
+}
+
+/// Connections and callers that wait for something.
+#[derive(Default)]
+pub(crate) struct Waiting {
+    connections: Mutex<HashMap<ConnId, Arc<Mailbox>>>,
+    callers: Mutex<HashMap<u64, oneshot::Sender<Result<Reply, Reject>>>>,
+}
+
+impl Waiting {
+    pub(crate) fn mail(&self, conn: ConnId, mail: Mail) {
+        let connections = self.connections.lock().expect("no holder of this lock can panic");
+        if let Some(mailbox) = connections.get(&conn) {
+            mailbox.put(mail);
+        }
+    }
+
+    fn expect_answer(&self, caller: u64) -> oneshot::Receiver<Result<Reply, Reject>> {
+        let (sender, answer) = oneshot::channel();
+        self.callers.lock().expect("no holder of this lock can panic").insert(caller, sender);
+        answer
+    }
+
+    pub(crate) fn answer(&self, caller: u64, result: Result<Reply, Reject>) {
+        let mut callers = self.callers.lock().expect("no holder of this lock can panic");
+        if let Some(sender) = callers.remove(&caller) {
+            // A caller that went away needs no answer.
+            let _ = sender.send(result);
+        }
+    }
+}
+
+/// The way to the decider. Cheap to clone.
+#[derive(Clone)]
+pub struct Handle {
+    pub(crate) inbox: mpsc::Sender<ToDecider>,
+    pub(crate) waiting: Arc<Waiting>,
+    pub(crate) release: Arc<Release>,
+    pub(crate) numbers: Arc<AtomicU64>,
+    pub(crate) draining: Arc<AtomicBool>,
+    pub(crate) events: watch::Receiver<u64>,
+    /// The clocks every part of the process reads.
+    pub clock: Clock,
+}
+
+/// One connection's end of the decider.
+pub struct Connection {
+    handle: Handle,
+    mailbox: Arc<Mailbox>,
+    /// Its number.
+    pub conn: ConnId,
+}
+
+impl Handle {
+    /// A new connection. The caller gives `Command::Lost` when it ends after a hello.
+    #[must_use]
+    pub fn connect(&self) -> Connection {
+        let conn = ConnId(self.numbers.fetch_add(1, Ordering::Relaxed));
+        let mailbox = Arc::new(Mailbox::default());
+        let mut connections =
+            self.waiting.connections.lock().expect("no holder of this lock can panic");
+        connections.insert(conn, Arc::clone(&mailbox));
+        drop(connections);
+        if self.draining.load(Ordering::SeqCst) {
+            mailbox.put(Mail::Drain);
+        }
+        Connection { handle: self.clone(), mailbox, conn }
+    }
+
+    /// Asks in the operator's name and waits for the answer, which comes when it is safe.
+    ///
+    /// # Errors
+    /// The lanes' [`Reject`]; [`Reject::Draining`] when the decider has ended.
+    pub async fn call(&self, command: Command) -> Result<Reply, Reject> {
+        let caller = self.numbers.fetch_add(1, Ordering::Relaxed);
+        let answer = self.waiting.expect_answer(caller);
+        self.give(Input::Command { origin: Origin::Api(caller), command }).await;
+        answer.await.unwrap_or(Err(Reject::Draining))
+    }
+
+    /// Gives an input; waits while too many wait.
+    pub(crate) async fn give(&self, input: Input) {
+        // After the end of the decider nobody waits for anything any more.
+        let _ = self.inbox.send(ToDecider::Input(input)).await;
+    }
+
+    /// Counters of the node and the sizes of what it keeps:
+    /// `(conversations, users, open work, debts waiting to leave)`.
+    pub async fn stats(&self) -> Option<(NodeStats, (usize, usize, usize, usize))> {
+        let (sender, answer) = oneshot::channel();
+        self.inbox.send(ToDecider::Stats(sender)).await.ok()?;
+        answer.await.ok()
+    }
+
+    /// Changes whenever new webhook events are stored.
+    #[must_use]
+    pub fn events(&self) -> watch::Receiver<u64> {
+        self.events.clone()
+    }
+
+    /// How many connections there are.
+    #[must_use]
+    pub fn connections(&self) -> usize {
+        self.waiting.connections.lock().expect("no holder of this lock can panic").len()
+    }
+
+    /// Tells every connection that the server goes away; new ones are told at once.
+    pub fn drain(&self) {
+        self.draining.store(true, Ordering::SeqCst);
+        let connections =
+            self.waiting.connections.lock().expect("no holder of this lock can panic");
+        for mailbox in connections.values() {
+            mailbox.put(Mail::Drain);
+        }
+    }
+
+    /// Whether the server is going away.
+    #[must_use]
+    pub fn is_draining(&self) -> bool {
+        self.draining.load(Ordering::SeqCst)
+    }
+
+    /// What was released, for metrics.
+    #[must_use]
+    pub fn release(&self) -> &Release {
+        &self.release
+    }
+}
+
+impl Connection {
+    /// Gives a command under the session's name for it; waits while too many wait.
+    pub async fn give(&self, request: u32, command: Command) {
+        let origin = Origin::Conn(self.conn, request);
+        self.handle.give(Input::Command { origin, command }).await;
+    }
+
+    /// Waits for mail and takes all of it; `None` when too much waited: the connection must end.
+    pub async fn mail(&self) -> Option<VecDeque<Mail>> {
+        self.mailbox.take().await
+    }
+}
+
+impl Drop for Connection {
+    fn drop(&mut self) {
+        let mut connections =
+            self.handle.waiting.connections.lock().expect("no holder of this lock can panic");
+        connections.remove(&self.conn);
+    }
+}

@@ -1,0 +1,103 @@
+//! Nothing undurable escapes: effects wait here until their commit is safe.
+
+use std::collections::VecDeque;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex};
+
+use nightjar_domain::CommitNo;
+use nightjar_model::WallMs;
+use nightjar_node::{Effect, Origin};
+use tokio::sync::watch;
+
+use crate::handle::Waiting;
+use crate::mailbox::Mail;
+use crate::{Clock, Pusher};
+
+/// Turns whose effects wait, and where they go.
+pub struct Release {
+    state: Mutex<State>,
+    waiting: Arc<Waiting>,
+    pusher: Pusher,
+    events: watch::Sender<u64>,
+    clock: Clock,
+    released: AtomicU64,
+}
+
+#[derive(Default)]
+struct State {
+    /// `(safe with this commit, turn, effects)`, in order.
+    turns: VecDeque<(CommitNo, u64, Vec<Effect>)>,
+    safe: CommitNo,
+    /// The newest turn known to be safe and when, until the decider asks.
+    news: Option<(u64, WallMs)>,
+}
+
+impl Release {
+    pub(crate) fn new(
+        waiting: Arc<Waiting>,
+        pusher: Pusher,
+        events: watch::Sender<u64>,
+        clock: Clock,
+    ) -> Self {
+        Self {
+            state: Mutex::new(State::default()),
+            waiting,
+            pusher,
+            events,
+            clock,
+            released: AtomicU64::new(0),
+        }
+    }
+
+    /// The effects of a turn wait for this commit.
+    pub(crate) fn hold(&self, commit: CommitNo, turn: u64, effects: Vec<Effect>) {
+        let mut state = self.state.lock().expect("no holder of this lock can panic");
+        state.turns.push_back((commit, turn, effects));
+        self.let_go(&mut state);
+    }
+
+    /// Everything up to this commit is safe. Called by the store's writer.
+    pub fn safe(&self, upto: CommitNo) {
+        let mut state = self.state.lock().expect("no holder of this lock can panic");
+        state.safe = state.safe.max(upto);
+        self.let_go(&mut state);
+    }
+
+    /// The newest turn that became safe since the last call, and when.
+    pub(crate) fn take_news(&self) -> Option<(u64, WallMs)> {
+        self.state.lock().expect("no holder of this lock can panic").news.take()
+    }
+
+    /// Effects that left since the start.
+    #[must_use]
+    pub fn released(&self) -> u64 {
+        self.released.load(Ordering::Relaxed)
+    }
+
+    /// Lets effects go in the order of their turns; the lock keeps that order.
+    fn let_go(&self, state: &mut State) {
+        while state.turns.front().is_some_and(|(commit, ..)| *commit <= state.safe) {
+            let Some((_, turn, effects)) = state.turns.pop_front() else { return };
+            state.news = Some((turn, self.clock.now().wall));
+            self.released.fetch_add(effects.len() as u64, Ordering::Relaxed);
+            for effect in effects {
+                self.carry_out(effect);
+            }
+        }
+    }
+
+    fn carry_out(&self, effect: Effect) {
+        match effect {
+            Effect::Reply { origin: Origin::Conn(conn, request), result } => {
+                self.waiting.mail(conn, Mail::Reply(request, result));
+            }
+            Effect::Reply { origin: Origin::Api(caller), result } => {
+                self.waiting.answer(caller, result);
+            }
+            Effect::Notice { conn, notice } => self.waiting.mail(conn, Mail::Notice(notice)),
+            Effect::Push { ticket, request } => self.pusher.push(ticket, request),
+            Effect::CancelPush { ticket } => self.pusher.cancel(ticket),
+            Effect::Events => self.events.send_modify(|version| *version += 1),
+        }
+    }
+}

@@ -1,0 +1,284 @@
+//! The thread itself.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU64};
+use std::time::Duration;
+
+use nightjar_domain::{CommitNo, Missing, Store, Submitted};
+use nightjar_model::Now;
+use nightjar_node::{Input, Node, NodeConfig, Turn};
+use tokio::sync::{mpsc, oneshot, watch};
+
+use crate::handle::{Handle, INBOX_MAX, ToDecider, Waiting};
+use crate::{Clock, Pusher, Release};
+
+/// Inputs decided in one turn: what queued during the last commit, bounded.
+const INPUTS_A_TURN_MAX: usize = 512;
+/// How long to wait when the store has no room.
+const FULL_WAIT: Duration = Duration::from_millis(1);
+/// Turns on the way out: what is gathered is written, what is queued is answered.
+const LAST_TURNS_MAX: usize = 64;
+
+/// Why a decider did not start.
+#[derive(Debug)]
+pub enum StartError {
+    /// Open work could not be read.
+    Rows(Missing),
+    /// The thread could not be made.
+    Thread(std::io::Error),
+}
+
+impl std::fmt::Display for StartError {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Rows(missing) => write!(f, "open work could not be read: {missing:?}"),
+            Self::Thread(error) => write!(f, "the decider thread could not be made: {error}"),
+        }
+    }
+}
+
+impl std::error::Error for StartError {}
+
+/// A running decider.
+pub struct Decider {
+    handle: Handle,
+    thread: std::thread::JoinHandle<()>,
+}
+
+impl Decider {
+    /// What a store must call when a commit became safe, made before the store is opened.
+    #[must_use]
+    pub fn release(pusher: Pusher, clock: Clock) -> (Arc<Release>, Parts) {
+        let waiting = Arc::new(Waiting::default());
+        let (events_in, events) = watch::channel(0);
+        let release =
+            Arc::new(Release::new(Arc::clone(&waiting), pusher.clone(), events_in, clock));
+        let parts = Parts { waiting, release: Arc::clone(&release), pusher, events, clock };
+        (release, parts)
+    }
+
+    /// Opens the node over the store and starts the thread.
+    ///
+    /// `on_broken` is called once when the store fails for good; the process must end then.
+    ///
+    /// # Errors
+    /// [`StartError`].
+    pub fn start(
+        parts: Parts,
+        config: NodeConfig,
+        store: Box<dyn Store + Send>,
+        on_broken: impl FnOnce(String) + Send + 'static,
+    ) -> Result<Self, StartError> {
+        let Parts { waiting, release, pusher, events, clock } = parts;
+        let node = Node::open(config, &*store, clock.now()).map_err(StartError::Rows)?;
+        let (inbox, inputs) = mpsc::channel(INBOX_MAX);
+        pusher.answer_to(inbox.clone());
+        let handle = Handle {
+            inbox,
+            waiting,
+            release: Arc::clone(&release),
+            numbers: Arc::new(AtomicU64::new(1)),
+            draining: Arc::new(AtomicBool::new(false)),
+            events,
+            clock,
+        };
+        let runtime = tokio::runtime::Builder::new_current_thread()
+            .enable_time()
+            .build()
+            .map_err(StartError::Thread)?;
+        let worker =
+            Worker { node, store, release, clock, last: CommitNo(0), random: Random::default() };
+        let thread = std::thread::Builder::new()
+            .name("decider".into())
+            .spawn(move || {
+                if let Err(broken) = runtime.block_on(worker.run(inputs)) {
+                    on_broken(broken);
+                }
+            })
+            .map_err(StartError::Thread)?;
+        Ok(Self { handle, thread })
+    }
+
+    /// What gateways hold.
+    #[must_use]
+    pub fn handle(&self) -> Handle {
+        self.handle.clone()
+    }
+
+    /// Decides what is queued, writes what is gathered, and ends the thread. The store is closed
+    /// with it: everything submitted is safe then.
+    pub async fn stop(self) {
+        let (done, ended) = oneshot::channel();
+        if self.handle.inbox.send(ToDecider::Stop(done)).await.is_ok() {
+            let _ = ended.await;
+        }
+        let thread = self.thread;
+        let _ = tokio::task::spawn_blocking(move || thread.join()).await;
+    }
+}
+
+/// What exists before the store does.
+pub struct Parts {
+    waiting: Arc<Waiting>,
+    release: Arc<Release>,
+    pusher: Pusher,
+    events: watch::Receiver<u64>,
+    clock: Clock,
+}
+
+struct Worker {
+    node: Node,
+    store: Box<dyn Store + Send>,
+    release: Arc<Release>,
+    clock: Clock,
+    last: CommitNo,
+    random: Random,
+}
+
+impl Worker {
+    async fn run(mut self, mut inputs: mpsc::Receiver<ToDecider>) -> Result<(), String> {
+        let mut batch = Vec::with_capacity(INPUTS_A_TURN_MAX);
+        let mut more = true;
+        loop {
+            self.wait(&mut inputs, &mut batch, more).await;
+            let mut stop = None;
+            for input in batch.drain(..) {
+                match input {
+                    ToDecider::Input(input) => self.decide(input)?,
+                    ToDecider::Stats(sender) => {
+                        let _ = sender.send((self.node.stats(), self.node.sizes()));
+                    }
+                    ToDecider::Stop(done) => stop = Some(done),
+                }
+            }
+            more = self.end_turn()?;
+            if let Some(done) = stop {
+                self.finish(&mut inputs)?;
+                drop(self);
+                let _ = done.send(());
+                return Ok(());
+            }
+        }
+    }
+
+    /// Takes what is queued; waits for something only when nothing is ready.
+    async fn wait(
+        &self,
+        inputs: &mut mpsc::Receiver<ToDecider>,
+        batch: &mut Vec<ToDecider>,
+        more: bool,
+    ) {
+        while batch.len() < INPUTS_A_TURN_MAX {
+            match inputs.try_recv() {
+                Ok(input) => batch.push(input),
+                Err(_) => break,
+            }
+        }
+        if more || !batch.is_empty() {
+            return;
+        }
+        let receive = inputs.recv_many(batch, INPUTS_A_TURN_MAX);
+        match self.node.wait_until() {
+            Some(at) => {
+                let at = tokio::time::Instant::from_std(self.clock.instant(at));
+                let _ = tokio::time::timeout_at(at, receive).await;
+            }
+            None => {
+                receive.await;
+            }
+        }
+    }
+
+    fn decide(&mut self, input: Input) -> Result<(), String> {
+        let now = self.clock.now();
+        let random = self.random.next();
+        self.node.handle(input, &*self.store, now, &random).map_err(broken)
+    }
+
+    fn end_turn(&mut self) -> Result<bool, String> {
+        let now = self.clock.now();
+        if let Some((turn, at)) = self.release.take_news() {
+            let random = self.random.next();
+            let input = Input::Safe { turn, at };
+            self.node.handle(input, &*self.store, now, &random).map_err(broken)?;
+        }
+        self.settle(now)
+    }
+
+    fn settle(&mut self, now: Now) -> Result<bool, String> {
+        let random = self.random.next();
+        let more = self.node.settle(&*self.store, now, &random).map_err(broken)?;
+        let turn = self.node.take_turn();
+        self.submit(turn)?;
+        Ok(more)
+    }
+
+    fn submit(&mut self, turn: Turn) -> Result<(), String> {
+        if let Some(commit) = turn.commit {
+            loop {
+                match self.store.submit(commit.clone()) {
+                    Submitted::Taken(number) => {
+                        self.last = number;
+                        break;
+                    }
+                    Submitted::Full => std::thread::sleep(FULL_WAIT),
+                    Submitted::Broken(reason) => return Err(reason),
+                }
+            }
+        }
+        // What was read may belong to an earlier commit that is not safe yet.
+        self.release.hold(self.last, turn.number, turn.effects);
+        Ok(())
+    }
+
+    fn finish(&mut self, inputs: &mut mpsc::Receiver<ToDecider>) -> Result<(), String> {
+        for _ in 0..LAST_TURNS_MAX {
+            let mut rest = 0;
+            while let Ok(input) = inputs.try_recv() {
+                if let ToDecider::Input(input) = input {
+                    self.decide(input)?;
+                    rest += 1;
+                }
+            }
+            self.node.flush_next();
+            if !self.end_turn()? && rest == 0 {
+                break;
+            }
+        }
+        Ok(())
+    }
+}
+
+fn broken(missing: Missing) -> String {
+    match missing {
+        Missing::Broken(reason) => reason,
+        // An embedded store has every row at hand.
+        other => format!("the store did not answer: {other:?}"),
+    }
+}
+
+/// Random bytes from the operating system, fetched a page at a time.
+struct Random {
+    page: Box<[u8; 4096]>,
+    used: usize,
+}
+
+impl Default for Random {
+    fn default() -> Self {
+        Self { page: Box::new([0; 4096]), used: 4096 }
+    }
+}
+
+impl Random {
+    fn next(&mut self) -> [u8; 16] {
+        if self.used + 16 > self.page.len() {
+            getrandom::fill(&mut self.page[..]).expect("the operating system has random bytes");
+            self.used = 0;
+        }
+        let mut bytes = [0; 16];
+        bytes.copy_from_slice(&self.page[self.used..self.used + 16]);
+        self.page[self.used..self.used + 16].fill(0);
+        self.used += 16;
+        bytes
+    }
+}

@@ -1,0 +1,97 @@
+//! The connection of one environment: opened when it is needed, replaced when it ended.
+
+use std::io;
+use std::sync::Arc;
+
+use nightjar_push::Outcome;
+use tokio::sync::Mutex;
+
+use super::link::{Link, LinkError, Reply};
+use super::request::Prepared;
+use super::token::Bearer;
+use crate::transport::{Connector, Origin};
+
+/// Why there is no answer.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum ChannelError {
+    /// No connection could be opened.
+    Connect,
+    /// The peer certainly did not process it; a new connection may.
+    Unprocessed,
+    /// The connection broke after the request was written.
+    Lost,
+    /// No answer in time.
+    Timeout,
+    /// The parts do not make a request.
+    Malformed,
+}
+
+impl ChannelError {
+    /// Everything passes with time, except a request that cannot be built.
+    pub(super) fn outcome(self) -> Outcome {
+        match self {
+            Self::Malformed => Outcome::Reject,
+            _ => Outcome::Retry,
+        }
+    }
+
+    /// The stable name in traces.
+    pub(super) fn as_str(self) -> &'static str {
+        match self {
+            Self::Connect => "connection_failed",
+            Self::Unprocessed => "connection_refused_stream",
+            Self::Lost => "connection_lost",
+            Self::Timeout => "timeout",
+            Self::Malformed => "malformed_request",
+        }
+    }
+}
+
+/// Where requests of one environment go.
+pub(super) struct Channel {
+    origin: Origin,
+    connector: Connector,
+    /// Held while a connection is opened, so that a hundred senders open one.
+    link: Mutex<Option<Arc<Link>>>,
+}
+
+impl Channel {
+    pub(super) fn new(origin: Origin, connector: Connector) -> Self {
+        Self { origin, connector, link: Mutex::default() }
+    }
+
+    /// One attempt, and the connection it was made on.
+    pub(super) async fn exchange(
+        &self,
+        prepared: &Prepared,
+        bearer: &Bearer,
+    ) -> Result<(Reply, Arc<Link>), ChannelError> {
+        let head = prepared.head(&self.origin, bearer).map_err(|_| ChannelError::Malformed)?;
+        let link = self.link().await.map_err(|error| {
+            tracing::debug!(%error, "APNs connection failed");
+            ChannelError::Connect
+        })?;
+        match link.exchange(head, prepared.payload.clone()).await {
+            Ok(reply) => Ok((reply, link)),
+            Err(error) => {
+                // Whatever went wrong, the next request fares better on a fresh connection.
+                link.retire();
+                Err(match error {
+                    LinkError::Unprocessed => ChannelError::Unprocessed,
+                    LinkError::Lost => ChannelError::Lost,
+                    LinkError::Timeout => ChannelError::Timeout,
+                })
+            }
+        }
+    }
+
+    async fn link(&self) -> io::Result<Arc<Link>> {
+        let mut slot = self.link.lock().await;
+        if let Some(link) = slot.as_ref().filter(|link| link.is_open()) {
+            return Ok(Arc::clone(link));
+        }
+        *slot = None;
+        let link = Link::open(self.connector.connect(&self.origin).await?).await?;
+        Ok(Arc::clone(slot.insert(link)))
+    }
+}

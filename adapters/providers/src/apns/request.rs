@@ -1,0 +1,173 @@
+//! APNs' form of a push.
+
+use bytes::Bytes;
+use http::header::{AUTHORIZATION, HeaderName, HeaderValue};
+use http::{HeaderMap, Request, Version};
+use nightjar_model::NotificationId;
+use nightjar_push::{Alert, Answer, Outcome, PushRequest};
+use ring::digest;
+use ring::error::Unspecified;
+use ring::rand::{SecureRandom as _, SystemRandom};
+use serde_json::{Value, json};
+
+use super::token::Bearer;
+use crate::transport::Origin;
+
+/// Apple's limit for everything but VoIP.
+pub(super) const PAYLOAD_BYTES_MAX: usize = 4096;
+/// Apple's limit for `apns-collapse-id`.
+const COLLAPSE_ID_BYTES_MAX: usize = 64;
+
+/// A push ready to be sent to either environment, more than once if need be.
+pub(super) struct Prepared {
+    /// `/3/device/<token>`.
+    path: String,
+    headers: HeaderMap,
+    pub(super) payload: Bytes,
+    /// Our `apns-id`, which Apple echoes.
+    pub(super) apns_id: String,
+}
+
+impl Prepared {
+    /// Gives a push its form, or the answer that spares Apple the request.
+    pub(super) fn new(
+        request: &PushRequest,
+        topic: &HeaderValue,
+        random: &SystemRandom,
+    ) -> Result<Self, Answer> {
+        let path = device_path(request.binding.token.expose())
+            .ok_or_else(|| Answer::new(Outcome::TokenInvalid, "malformed_token"))?;
+        let payload = payload(request).to_string();
+        if payload.len() > PAYLOAD_BYTES_MAX {
+            return Err(Answer::new(Outcome::TooLarge, "payload_too_large"));
+        }
+        let apns_id = new_uuid(random).map_err(|_| crate::answers::unsignable())?;
+        let mut headers = kind_headers(request);
+        headers.insert(HeaderName::from_static("apns-topic"), topic.clone());
+        // Explicit even when it is 0: without the header APNs keeps a push for as long as it likes.
+        headers.insert(
+            HeaderName::from_static("apns-expiration"),
+            HeaderValue::from(request.data.exp.0 / 1000),
+        );
+        headers.insert(HeaderName::from_static("apns-id"), ascii(&apns_id));
+        Ok(Self { path, headers, payload: payload.into(), apns_id })
+    }
+
+    /// The head of the request for one attempt.
+    pub(super) fn head(
+        &self,
+        origin: &Origin,
+        bearer: &Bearer,
+    ) -> Result<Request<()>, http::Error> {
+        let mut request = Request::post(origin.url(&self.path)).version(Version::HTTP_2).body(())?;
+        *request.headers_mut() = self.headers.clone();
+        request.headers_mut().insert(AUTHORIZATION, bearer.value.clone());
+        Ok(request)
+    }
+}
+
+fn ascii(text: &str) -> HeaderValue {
+    HeaderValue::from_str(text).expect("UUIDs, checked ids and hex digits are visible ASCII")
+}
+
+/// `None` for a token no device can have. Apple may change its length and form at any time, so
+/// whatever can stand in a path segment is sent.
+fn device_path(token: &str) -> Option<String> {
+    let allowed = |c: char| c.is_ascii_alphanumeric() || "-._~:".contains(c);
+    (!token.is_empty() && token.chars().all(allowed)).then(|| format!("/3/device/{token}"))
+}
+
+fn kind_headers(request: &PushRequest) -> HeaderMap {
+    let alert = request.alert.is_some();
+    // Apple refuses a background push with priority 10.
+    let (kind, priority) = if alert { ("alert", "10") } else { ("background", "5") };
+    let mut headers = HeaderMap::with_capacity(8);
+    headers.insert(HeaderName::from_static("apns-push-type"), HeaderValue::from_static(kind));
+    headers.insert(HeaderName::from_static("apns-priority"), HeaderValue::from_static(priority));
+    if let (true, Some(nid)) = (alert, &request.data.nid) {
+        headers.insert(HeaderName::from_static("apns-collapse-id"), ascii(&collapse_id(nid)));
+    }
+    headers
+}
+
+/// The notification id itself where Apple takes it. The id of a storm may be longer or hold
+/// letters beyond ASCII: then a hash stands for it, and the app finds the id in the data part.
+fn collapse_id(nid: &NotificationId) -> String {
+    let text = nid.as_str();
+    if text.len() <= COLLAPSE_ID_BYTES_MAX && text.bytes().all(|byte| byte.is_ascii_graphic()) {
+        return text.to_owned();
+    }
+    let hash = digest::digest(&digest::SHA256, text.as_bytes());
+    let hex: String = hash.as_ref().iter().take(16).map(|byte| format!("{byte:02x}")).collect();
+    format!("c.{hex}")
+}
+
+/// The data part at top level; `aps` comes last, so that no key of the sender replaces it.
+fn payload(request: &PushRequest) -> Value {
+    let mut object = request.data.to_json();
+    let aps = match &request.alert {
+        Some(alert) => alert_aps(request, alert),
+        None => json!({ "content-available": 1 }),
+    };
+    object.insert("aps".into(), aps);
+    Value::Object(object)
+}
+
+fn alert_aps(request: &PushRequest, alert: &Alert) -> Value {
+    json!({
+        "alert": { "title": alert.title, "body": alert.body },
+        "badge": request.data.badge,
+        "sound": alert.sound.as_deref().unwrap_or("default"),
+        "mutable-content": 1,
+        "thread-id": request.data.conv.as_str(),
+    })
+}
+
+fn new_uuid(random: &SystemRandom) -> Result<String, Unspecified> {
+    let mut bytes = [0; 16];
+    random.fill(&mut bytes)?;
+    Ok(uuid::Builder::from_random_bytes(bytes).into_uuid().to_string())
+}
+
+#[cfg(test)]
+mod tests {
+    use nightjar_model::{ConversationId, Uid};
+
+    use super::*;
+    use crate::samples;
+
+    fn prepared(request: &PushRequest) -> Result<Prepared, Answer> {
+        Prepared::new(request, &HeaderValue::from_static("com.example"), &SystemRandom::new())
+    }
+
+    #[test]
+    fn a_payload_over_4096_bytes_is_not_sent() {
+        let mut request = samples::alert("apns");
+        let rest = PAYLOAD_BYTES_MAX - prepared(&request).unwrap().payload.len();
+        request.alert.as_mut().unwrap().body.push_str(&"x".repeat(rest));
+        assert_eq!(prepared(&request).unwrap().payload.len(), PAYLOAD_BYTES_MAX);
+        request.alert.as_mut().unwrap().body.push('x');
+        assert_eq!(prepared(&request).err().unwrap().outcome, Outcome::TooLarge);
+    }
+
+    #[test]
+    fn a_token_that_cannot_stand_in_a_path_is_not_sent() {
+        for token in ["", "a/b", "a b", "a?b", "é"] {
+            let answer = prepared(&samples::alert_to("apns", token)).err().unwrap();
+            assert_eq!(answer.outcome, Outcome::TokenInvalid, "{token:?}");
+        }
+    }
+
+    #[test]
+    fn a_collapse_id_is_the_notification_id_unless_apple_would_refuse_it() {
+        let storm = |a: &str, b: &str| {
+            let (a, b) = (Uid::parse(a).unwrap(), Uid::parse(b).unwrap());
+            NotificationId::conversation(&ConversationId::direct(&a, &b))
+        };
+        assert_eq!(collapse_id(&storm("alice", "bob")), "c.d:alice:bob");
+        let long = collapse_id(&storm(&"a".repeat(60), "bob"));
+        let other = collapse_id(&storm(&"a".repeat(61), "bob"));
+        assert!(long.len() <= COLLAPSE_ID_BYTES_MAX && long != other);
+        assert!(collapse_id(&storm("алиса", "bob")).is_ascii());
+    }
+}

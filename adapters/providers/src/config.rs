@@ -1,0 +1,119 @@
+//! The tables `[push.apns.NAME]` and `[push.fcm.NAME]`.
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::path::PathBuf;
+
+use nightjar_model::Environment;
+use serde::{Deserialize, Serialize};
+
+/// The named credentials of every provider. All maps are empty by default.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct PushConfig {
+    /// `[push.apns.NAME]`.
+    pub apns: BTreeMap<String, ApnsConfig>,
+    /// `[push.fcm.NAME]`.
+    pub fcm: BTreeMap<String, FcmConfig>,
+}
+
+/// One APNs key for one app.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ApnsConfig {
+    /// Where requests go instead of Apple, whatever the environment. Default: by environment.
+    /// `https://`, or `http://` on loopback, then HTTP/2 with prior knowledge.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub base_url: Option<String>,
+    /// The ten characters of the developer team.
+    pub team_id: String,
+    /// The ten characters of the key.
+    pub key_id: String,
+    /// The `.p8` file: a P-256 key, PKCS#8, PEM.
+    pub key_file: PathBuf,
+    /// The app's bundle id.
+    pub topic: String,
+    /// For bindings that do not say theirs. Default: `production`.
+    #[serde(default = "production")]
+    pub environment: Environment,
+}
+
+fn production() -> Environment {
+    Environment::Production
+}
+
+/// One Firebase project.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct FcmConfig {
+    /// Where messages go. Default: `https://fcm.googleapis.com`. `http://` on loopback only.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub base_url: Option<String>,
+    /// Where access tokens come from. Default: `token_uri` of the service account.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub token_url: Option<String>,
+    /// The JSON key file of a service account that may send.
+    pub service_account_file: PathBuf,
+}
+
+/// A credential that cannot be used.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("[{table}] {option}: {reason}")]
+pub struct ProviderConfigError {
+    /// The table, as `push.apns.main`.
+    pub table: String,
+    /// The option within it.
+    pub option: &'static str,
+    /// What is wrong with its value.
+    pub reason: String,
+}
+
+/// The table an error will name.
+#[derive(Clone, Copy)]
+pub(crate) struct Table<'a> {
+    pub(crate) provider: &'static str,
+    pub(crate) name: &'a str,
+}
+
+impl Table<'_> {
+    /// An error about one of its options.
+    pub(crate) fn error(
+        self,
+        option: &'static str,
+        reason: impl fmt::Display,
+    ) -> ProviderConfigError {
+        let table = format!("push.{}.{}", self.provider, self.name);
+        ProviderConfigError { table, option, reason: reason.to_string() }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_tables_of_the_interface_are_read() {
+        let config: PushConfig = toml::from_str(
+            r#"
+            [apns.main]
+            team_id = "TEAM567890"
+            key_id = "KEY4567890"
+            key_file = "AuthKey.p8"
+            topic = "com.example.chat"
+            [fcm.main]
+            base_url = "http://127.0.0.1:9"
+            service_account_file = "account.json"
+            "#,
+        )
+        .unwrap();
+        assert_eq!(config.apns["main"].environment, Environment::Production);
+        assert_eq!(config.fcm["main"].token_url, None);
+    }
+
+    #[test]
+    fn an_unknown_option_is_named() {
+        let error =
+            toml::from_str::<PushConfig>("[fcm.main]\nservice_account = \"x\"").unwrap_err();
+        assert!(error.to_string().contains("service_account"), "{error}");
+    }
+}

@@ -1,0 +1,155 @@
+//! Connections to providers: TLS, or plain on loopback; every wait and every answer is bounded.
+
+mod http_client;
+mod stream;
+
+use std::io;
+use std::net::{IpAddr, SocketAddr};
+use std::sync::Arc;
+use std::time::Duration;
+
+use http::Uri;
+use rustls_pki_types::ServerName;
+use tokio::net::TcpStream;
+use tokio::time::timeout;
+use tokio_rustls::TlsConnector;
+
+pub(crate) use http_client::{HttpClient, HttpError};
+pub(crate) use stream::Stream;
+
+/// From the name look-up to the end of the TLS handshake.
+pub(crate) const CONNECT_WITHIN: Duration = Duration::from_secs(5);
+/// From the request to the last byte of its answer.
+pub(crate) const ANSWER_WITHIN: Duration = Duration::from_secs(10);
+/// The most bytes of an answer that are read.
+pub(crate) const ANSWER_BYTES_MAX: usize = 64 << 10;
+
+/// ALPN name of HTTP/2 (RFC 9113 §3.1).
+pub(crate) const ALPN_H2: &[u8] = b"h2";
+/// ALPN name of HTTP/1.1.
+pub(crate) const ALPN_HTTP1: &[u8] = b"http/1.1";
+
+/// A server an operator named: scheme, host, port and what stands before every path.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Origin {
+    tls: bool,
+    host: String,
+    port: u16,
+    /// The text before a path, without a slash at its end.
+    url: String,
+}
+
+impl Origin {
+    /// Reads a `base_url`. `http://` is taken for loopback only; the error says what is wrong.
+    pub(crate) fn parse(text: &str) -> Result<Self, String> {
+        let url = text.trim_end_matches('/');
+        let uri: Uri = url.parse().map_err(|_| "is not a URL".to_owned())?;
+        let authority = uri.authority().ok_or("has no host")?;
+        if authority.as_str().contains('@') || uri.query().is_some() || text.contains('#') {
+            return Err("may hold a scheme, a host, a port and a path, nothing else".into());
+        }
+        let host = authority.host().trim_matches(['[', ']']).to_owned();
+        let (tls, port) = match uri.scheme_str() {
+            Some("https") => (true, 443),
+            Some("http") if is_loopback_name(&host) => (false, 80),
+            Some("http") => return Err("http:// is accepted for loopback only".into()),
+            _ => return Err("begins with neither https:// nor http://".into()),
+        };
+        let port = authority.port_u16().unwrap_or(port);
+        Ok(Self { tls, host, port, url: url.to_owned() })
+    }
+
+    /// The whole URL of a path that begins with a slash.
+    pub(crate) fn url(&self, path: &str) -> String {
+        format!("{}{path}", self.url)
+    }
+}
+
+fn is_loopback_name(host: &str) -> bool {
+    host == "localhost" || host.parse::<IpAddr>().is_ok_and(|ip| ip.is_loopback())
+}
+
+/// Opens connections. Names are looked up anew for each.
+#[derive(Clone)]
+pub(crate) struct Connector {
+    tls: TlsConnector,
+}
+
+impl Connector {
+    /// Trusts the certificate authorities the browsers trust, offers `alpn`.
+    pub(crate) fn new(alpn: &[&[u8]]) -> Self {
+        let roots = webpki_roots::TLS_SERVER_ROOTS.iter().cloned().collect();
+        Self::trusting(roots, alpn)
+    }
+
+    /// Trusts only `roots`.
+    pub(crate) fn trusting(roots: rustls::RootCertStore, alpn: &[&[u8]]) -> Self {
+        let provider = Arc::new(rustls::crypto::ring::default_provider());
+        let mut config = rustls::ClientConfig::builder_with_provider(provider)
+            .with_safe_default_protocol_versions()
+            .expect("ring has the cipher suites of TLS 1.2 and 1.3")
+            .with_root_certificates(roots)
+            .with_no_client_auth();
+        config.alpn_protocols = alpn.iter().map(|name| name.to_vec()).collect();
+        Self { tls: TlsConnector::from(Arc::new(config)) }
+    }
+
+    /// A connection to `origin`, within [`CONNECT_WITHIN`].
+    pub(crate) async fn connect(&self, origin: &Origin) -> io::Result<Stream> {
+        match timeout(CONNECT_WITHIN, self.open(origin)).await {
+            Ok(opened) => opened,
+            Err(_) => Err(io::ErrorKind::TimedOut.into()),
+        }
+    }
+
+    async fn open(&self, origin: &Origin) -> io::Result<Stream> {
+        let tcp = dial(origin).await?;
+        tcp.set_nodelay(true)?;
+        if !origin.tls {
+            return Ok(Stream::Plain(tcp));
+        }
+        let name = ServerName::try_from(origin.host.clone()).map_err(io::Error::other)?;
+        Ok(Stream::Tls(Box::new(self.tls.connect(name, tcp).await?)))
+    }
+}
+
+/// The first address that answers. A plain connection goes to loopback whatever the name says.
+async fn dial(origin: &Origin) -> io::Result<TcpStream> {
+    let found = tokio::net::lookup_host((origin.host.as_str(), origin.port)).await?;
+    let allowed = |address: &SocketAddr| origin.tls || address.ip().is_loopback();
+    let mut failure = io::Error::from(io::ErrorKind::AddrNotAvailable);
+    for address in found.filter(allowed) {
+        match TcpStream::connect(address).await {
+            Ok(tcp) => return Ok(tcp),
+            Err(error) => failure = error,
+        }
+    }
+    Err(failure)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn plain_http_is_for_loopback_only() {
+        for url in
+            ["http://127.0.0.1:9", "http://[::1]:9/", "http://localhost", "https://a.example"]
+        {
+            assert!(Origin::parse(url).is_ok(), "{url}");
+        }
+        let refused = Origin::parse("http://192.0.2.1:9").unwrap_err();
+        assert_eq!(refused, "http:// is accepted for loopback only");
+        for url in
+            ["ftp://localhost", "localhost", "", "https://u@a.example", "https://a.example?x"]
+        {
+            assert!(Origin::parse(url).is_err(), "{url}");
+        }
+    }
+
+    #[test]
+    fn a_path_in_the_base_stays() {
+        let origin = Origin::parse("https://proxy.example/apns/").unwrap();
+        assert_eq!(origin.url("/3/device/x"), "https://proxy.example/apns/3/device/x");
+    }
+}

@@ -1,0 +1,84 @@
+//! What a server has seen.
+
+use std::collections::BTreeMap;
+use std::time::SystemTime;
+
+use serde_json::Value;
+use tokio::sync::watch;
+
+use crate::Token;
+
+/// One request.
+#[derive(Debug, Clone)]
+pub struct Recorded {
+    /// When its last byte had come.
+    pub at: SystemTime,
+    /// Which connection of this server it came on, from 0.
+    pub connection: usize,
+    /// Its method.
+    pub method: String,
+    /// Its path.
+    pub path: String,
+    /// Its headers, names in lower case. Of a repeated header the last.
+    pub headers: BTreeMap<String, String>,
+    /// Its body.
+    pub body: Vec<u8>,
+    /// The device token it is for; empty for a request that has none.
+    pub token: String,
+    /// The signed token it showed, if its signature is right.
+    pub signed: Option<Token>,
+}
+
+impl Recorded {
+    /// A header, or an empty text.
+    #[must_use]
+    pub fn header(&self, name: &str) -> &str {
+        self.headers.get(name).map_or("", String::as_str)
+    }
+
+    /// The body as JSON, or null.
+    #[must_use]
+    pub fn json(&self) -> Value {
+        serde_json::from_slice(&self.body).unwrap_or_default()
+    }
+}
+
+/// Requests in the order they came.
+#[derive(Debug)]
+pub struct Record {
+    requests: watch::Sender<Vec<Recorded>>,
+}
+
+impl Default for Record {
+    fn default() -> Self {
+        Self { requests: watch::Sender::new(Vec::new()) }
+    }
+}
+
+impl Record {
+    pub(crate) fn push(&self, request: Recorded) {
+        self.requests.send_modify(|requests| requests.push(request));
+    }
+
+    /// Everything so far.
+    #[must_use]
+    pub fn all(&self) -> Vec<Recorded> {
+        self.requests.borrow().clone()
+    }
+
+    /// Waits until `holds` of everything so far.
+    pub async fn wait_until(&self, mut holds: impl FnMut(&[Recorded]) -> bool) -> Vec<Recorded> {
+        let mut seen = self.requests.subscribe();
+        let all = seen.wait_for(|requests| holds(requests)).await;
+        all.expect("the sender is borrowed").clone()
+    }
+}
+
+pub(crate) fn header_map(headers: &http::HeaderMap) -> BTreeMap<String, String> {
+    headers
+        .iter()
+        .map(|(name, value)| {
+            (name.as_str().to_owned(), String::from_utf8_lossy(value.as_bytes()).into_owned())
+        })
+        .collect()
+}
