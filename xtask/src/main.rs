@@ -1,3 +1,75 @@
-//! The binary.
+//! The project's own chores, one file each: `cargo xtask --help` lists them.
+//!
+//! A chore looks at the tree or runs a program; what it decides is a function over data with its
+//! own tests. A chore that finds something says where, what is wrong and what to do, and exits 1.
+//!
+//! Deliberately absent: anything the product needs to run.
+//!
+//! Read `check::run` first: it is the list of what must hold before a change lands.
 
-fn main() {}
+mod browser;
+mod check;
+mod command;
+mod deny;
+mod layers;
+mod links;
+mod names;
+mod sources;
+mod steps;
+mod suites;
+mod tables;
+mod test;
+mod tidy;
+mod tree;
+
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+
+/// The project's own chores.
+#[derive(Parser)]
+#[command(bin_name = "cargo xtask")]
+struct Arguments {
+    #[command(subcommand)]
+    chore: Chore,
+}
+
+#[derive(Subcommand)]
+enum Chore {
+    /// Everything that must hold before a change lands, without running tests.
+    Check,
+    /// Every test: unit, documentation, third-party suites.
+    Test {
+        /// Run one part: `unit`, `doc` or the name of a suite.
+        #[arg(long, value_name = "NAME")]
+        only: Option<String>,
+    },
+    /// Dependencies point down only, and no core stands on I/O.
+    Layers,
+    /// Names, links and generated tables of the documentation are true.
+    Docs {
+        /// Rewrite the generated tables instead of comparing them.
+        #[arg(long)]
+        write: bool,
+    },
+    /// Sizes, unfinished code, and what must not be in a file.
+    Tidy,
+}
+
+fn main() -> ExitCode {
+    let result = match Arguments::parse().chore {
+        Chore::Check => check::run(),
+        Chore::Test { only } => test::run(only.as_deref()),
+        Chore::Layers => layers::run(),
+        Chore::Docs { write: true } => tables::write(),
+        Chore::Docs { write: false } => check::docs(),
+        Chore::Tidy => tidy::run(),
+    };
+    match result {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("{error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}

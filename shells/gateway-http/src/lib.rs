@@ -1,1 +1,107 @@
-//! The HTTP API, the console page and the WebSocket port.
+//! The HTTP API of operators and back ends, and the files of the console page.
+//!
+//! Handlers translate JSON into commands and replies into JSON; they decide nothing.
+//!
+//! Deliberately absent: rules about messaging, and the page's own code (`nightjar-web`).
+//!
+//! Read [`Api`] and [`router`] first.
+
+mod devices;
+mod error;
+mod groups;
+mod guard;
+mod messages;
+mod openapi;
+mod operations;
+mod page;
+mod push;
+mod users;
+
+use std::sync::Arc;
+
+use axum::Router;
+use axum::routing::{delete, get, post, put};
+use nightjar_access::{AdminKeys, Tokens};
+use nightjar_decider::Handle;
+use nightjar_providers::Console;
+
+pub use guard::Development;
+pub use page::PageFile;
+
+/// What the handlers share.
+#[derive(Clone)]
+pub struct Api {
+    /// The way to the lanes.
+    pub handle: Handle,
+    /// Issues user tokens.
+    pub tokens: Arc<Tokens>,
+    /// Who may call.
+    pub admin: Arc<AdminKeys>,
+    /// The pushes development mode catches; `None` outside of it.
+    pub console: Option<Arc<Console>>,
+    /// Files of the console page.
+    pub page: &'static [PageFile],
+    /// The page's Content-Security-Policy.
+    pub csp: &'static str,
+    /// Renders the metrics.
+    pub metrics: Arc<dyn Fn() -> String + Send + Sync>,
+    /// Whether the listener is loopback and Host and Origin are checked.
+    pub development: Option<Development>,
+}
+
+/// Bytes of a request's body, at most: a message's content and what frames it.
+const BODY_BYTES_MAX: usize = 1 << 20;
+
+/// The routes of the API and the page.
+pub fn router(api: Api) -> Router {
+    let keyed = Router::new()
+        .route("/v1/users/{uid}", put(users::put_user))
+        .route("/v1/users/{uid}/tokens", post(users::issue_token))
+        .route("/v1/users/{uid}/unread", get(users::unread))
+        .route("/v1/users/{uid}/devices", get(devices::list))
+        .route(
+            "/v1/users/{uid}/devices/{device_id}/push",
+            put(devices::bind).delete(devices::unbind),
+        )
+        .route("/v1/users/{uid}/devices/{device_id}/kick", post(devices::kick))
+        .route("/v1/users/{uid}/devices/{device_id}/app-state", post(devices::app_state))
+        .route("/v1/groups", post(groups::create))
+        .route(
+            "/v1/groups/{id}/members",
+            get(groups::members).post(groups::add).delete(groups::remove),
+        )
+        .route("/v1/messages", post(messages::send))
+        .route("/v1/messages/{message_id}/trace", get(messages::trace))
+        .route("/v1/conversations/{conversation}/messages", get(messages::history))
+        .route("/v1/push/explain", post(push::explain))
+        .route("/v1/events", get(operations::events))
+        .route("/v1/dev/pushes", get(push::dev_pushes))
+        .layer(axum::middleware::from_fn_with_state(api.clone(), guard::admin_key));
+    let open_in_development = Router::new()
+        .route("/metrics", get(operations::metrics))
+        .route("/openapi.json", get(openapi::document))
+        .layer(axum::middleware::from_fn_with_state(
+            api.clone(),
+            guard::admin_key_outside_development,
+        ));
+    Router::new()
+        .merge(keyed)
+        .merge(open_in_development)
+        .route("/healthz", get(operations::healthz))
+        .route("/readyz", get(operations::readyz))
+        .route("/native.proto", get(operations::schema))
+        .route("/v1/{*rest}", delete(error::unknown_route).get(error::unknown_route))
+        .fallback(page::file)
+        .layer(axum::extract::DefaultBodyLimit::max(BODY_BYTES_MAX))
+        .with_state(api)
+}
+
+/// Wraps the whole port: in development mode a page elsewhere must not reach it.
+pub fn guarded(router: Router, development: Option<Development>) -> Router {
+    match development {
+        Some(development) => {
+            router.layer(axum::middleware::from_fn_with_state(development, guard::host_and_origin))
+        }
+        None => router,
+    }
+}

@@ -1,0 +1,95 @@
+//! Groups and their members.
+
+use axum::Json;
+use axum::extract::rejection::JsonRejection;
+use axum::extract::{Path, State};
+use axum::response::IntoResponse;
+use nightjar_model::{Command, GroupId, IdError, Reply, Uid};
+use serde::Deserialize;
+use serde_json::json;
+
+use crate::Api;
+use crate::error::{ApiResult, unexpected};
+
+#[derive(Deserialize)]
+pub(crate) struct GroupBody {
+    id: Option<String>,
+    #[serde(default)]
+    name: String,
+    owner: String,
+    #[serde(default)]
+    members: Vec<String>,
+}
+
+fn uids(texts: &[String]) -> Result<Vec<Uid>, IdError> {
+    texts.iter().map(|text| Uid::parse(text)).collect()
+}
+
+/// `POST /v1/groups`: creates a group; without an id the server makes one.
+pub(crate) async fn create(
+    State(api): State<Api>,
+    body: Result<Json<GroupBody>, JsonRejection>,
+) -> ApiResult {
+    let Json(body) = body?;
+    let id = body.id.unwrap_or_else(|| uuid::Uuid::now_v7().simple().to_string());
+    let command = Command::CreateGroup {
+        group: GroupId::parse(&id)?,
+        name: body.name,
+        owner: Uid::parse(&body.owner)?,
+        members: uids(&body.members)?,
+    };
+    changed(&api, command).await
+}
+
+#[derive(Deserialize)]
+pub(crate) struct MembersBody {
+    members: Vec<String>,
+}
+
+/// `POST /v1/groups/{id}/members`: adds members.
+pub(crate) async fn add(
+    State(api): State<Api>,
+    Path(id): Path<String>,
+    body: Result<Json<MembersBody>, JsonRejection>,
+) -> ApiResult {
+    let Json(body) = body?;
+    let (group, add) = (GroupId::parse(&id)?, uids(&body.members)?);
+    changed(&api, Command::ChangeMembers { group, add, remove: Vec::new() }).await
+}
+
+/// `DELETE /v1/groups/{id}/members`: removes members.
+pub(crate) async fn remove(
+    State(api): State<Api>,
+    Path(id): Path<String>,
+    body: Result<Json<MembersBody>, JsonRejection>,
+) -> ApiResult {
+    let Json(body) = body?;
+    let (group, remove) = (GroupId::parse(&id)?, uids(&body.members)?);
+    changed(&api, Command::ChangeMembers { group, add: Vec::new(), remove }).await
+}
+
+async fn changed(api: &Api, command: Command) -> ApiResult {
+    match api.handle.call(command).await? {
+        Reply::Group(group) => Ok(Json(json!({
+            "id": group.group.as_str(), "conversation": group.conversation.as_str(),
+        }))
+        .into_response()),
+        _ => Err(unexpected()),
+    }
+}
+
+/// `GET /v1/groups/{id}/members`.
+pub(crate) async fn members(State(api): State<Api>, Path(id): Path<String>) -> ApiResult {
+    let group = GroupId::parse(&id)?;
+    match api.handle.call(Command::Members { group }).await? {
+        Reply::Members(members) => {
+            let members: Vec<_> = members
+                .iter()
+                .map(|uid| json!({"uid": uid.as_str(), "role": "member", "ver": 1}))
+                .collect();
+            let answer = json!({"members": members, "removed": [], "next": ""});
+            Ok(Json(answer).into_response())
+        }
+        _ => Err(unexpected()),
+    }
+}

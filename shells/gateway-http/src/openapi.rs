@@ -1,0 +1,58 @@
+//! The API described for machines.
+
+use axum::Json;
+use serde_json::{Map, Value, json};
+
+/// `(method, path, what it does)` of every route.
+const ROUTES: &[(&str, &str, &str)] = &[
+    ("get", "/healthz", "The process answers."),
+    ("get", "/readyz", "The server takes work."),
+    ("get", "/metrics", "Prometheus text."),
+    ("get", "/native.proto", "The native protocol's schema."),
+    ("put", "/v1/users/{uid}", "Creates or changes a user."),
+    ("post", "/v1/users/{uid}/tokens", "Issues a token."),
+    ("get", "/v1/users/{uid}/unread", "The badge, its version, unread by conversation."),
+    ("get", "/v1/users/{uid}/devices", "Devices, their app state and bindings."),
+    ("put", "/v1/users/{uid}/devices/{device_id}/push", "Upserts a push binding."),
+    ("delete", "/v1/users/{uid}/devices/{device_id}/push", "Removes one binding, or all."),
+    ("post", "/v1/users/{uid}/devices/{device_id}/kick", "Ends a device's session for good."),
+    ("post", "/v1/users/{uid}/devices/{device_id}/app-state", "Reports the app's state."),
+    ("post", "/v1/groups", "Creates a group."),
+    ("get", "/v1/groups/{id}/members", "Members of a group."),
+    ("post", "/v1/groups/{id}/members", "Adds members."),
+    ("delete", "/v1/groups/{id}/members", "Removes members."),
+    ("post", "/v1/messages", "Writes a message in a user's name."),
+    ("get", "/v1/messages/{message_id}/trace", "The recorded life of a message for one user."),
+    ("get", "/v1/conversations/{conversation}/messages", "The log as one user sees it."),
+    ("post", "/v1/push/explain", "Who would be notified, and why not; nothing is sent."),
+    ("get", "/v1/events", "Webhook events above a number."),
+    ("get", "/v1/dev/pushes", "Pushes development mode caught."),
+];
+
+/// `GET /openapi.json`.
+pub(crate) async fn document() -> Json<Value> {
+    let mut paths = Map::new();
+    for (method, path, summary) in ROUTES {
+        let parameters: Vec<Value> = path
+            .split('/')
+            .filter_map(|part| part.strip_prefix('{')?.strip_suffix('}'))
+            .map(|name| {
+                json!({"name": name, "in": "path", "required": true, "schema": {"type": "string"}})
+            })
+            .collect();
+        let operation = json!({
+            "summary": summary,
+            "parameters": parameters,
+            "responses": {"default": {"description": "The answer, or an error object."}},
+        });
+        let entry = paths.entry((*path).to_owned()).or_insert_with(|| json!({}));
+        entry[*method] = operation;
+    }
+    Json(json!({
+        "openapi": "3.1.0",
+        "info": {"title": "Nightjar", "version": env!("CARGO_PKG_VERSION")},
+        "components": {"securitySchemes": {"adminKey": {"type": "http", "scheme": "bearer"}}},
+        "security": [{"adminKey": []}],
+        "paths": paths,
+    }))
+}

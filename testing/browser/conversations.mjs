@@ -1,0 +1,90 @@
+// Two people and then three: messages both ways, ticks, unread counts, groups, and what is taken
+// back.
+
+import { equal } from './suite.mjs';
+
+export async function conversations(suite) {
+  const [writer, reader, third] = ['alice', 'bob', 'carol'].map((name) => suite.user(name));
+  const alice = await suite.signedIn(writer);
+  const bob = await suite.signedIn(reader);
+
+  await suite.check('a message of somebody new is surfaced, and counts as unread', async () => {
+    await alice.openChat(reader);
+    await alice.say('Are you awake?');
+    await bob.page.locator('#chat-list .chat-row', { hasText: writer }).locator('.count', { hasText: '1' }).waitFor();
+    await bob.page.locator('#badge', { hasText: '1 unread' }).waitFor();
+    await bob.page.waitForFunction(() => document.title.startsWith('(1) '));
+    await alice.tick('Are you awake?', 'surfaced');
+  });
+
+  await suite.check('opened, it is read: badge gone, the sender sees it', async () => {
+    await bob.page.locator('#chat-list .chat-row', { hasText: writer }).click();
+    await bob.message('Are you awake?').waitFor();
+    await bob.page.locator('#badge').waitFor({ state: 'hidden' });
+    await bob.page.waitForFunction(() => !document.title.startsWith('('));
+    await alice.tick('Are you awake?', 'read');
+  });
+
+  await suite.check('the answer comes back and is announced to screen readers', async () => {
+    await bob.say('Wide awake.');
+    await alice.message('Wide awake.').waitFor();
+    await alice.page.locator('#live', { hasText: `${reader}: Wide awake.` }).waitFor({ state: 'attached' });
+    await bob.tick('Wide awake.', 'read');
+  });
+
+  await suite.check('a burst arrives in order, each message once', async () => {
+    const words = Array.from({ length: 20 }, (_, index) => `burst ${index + 1} of 20`);
+    for (const word of words) await alice.say(word);
+    await bob.message('burst 20 of 20').waitFor();
+    equal((await bob.texts()).filter((text) => text.startsWith('burst')), words);
+    await alice.tick('burst 20 of 20', 'read');
+  });
+
+  await suite.check('markup in a message stays text', async () => {
+    await alice.say('<img src=x onerror="window.wasRun = 1"> & <b>bold</b>');
+    await bob.message('<b>bold</b>').waitFor();
+    equal(await bob.page.locator('#message-list img, #message-list b').count(), 0);
+  });
+
+  await suite.check('what is taken back is gone on both sides', async () => {
+    await alice.say('That was a mistake');
+    await bob.message('That was a mistake').waitFor();
+    await alice.explain('That was a mistake', 'accepted');
+    await alice.page.getByRole('button', { name: 'Take this message back' }).click();
+    await alice.message('That was a mistake').waitFor({ state: 'detached' });
+    await alice.closeTimeline();
+    await bob.message('That was a mistake').waitFor({ state: 'detached' });
+    await bob.message('Taken back').first().waitFor();
+  });
+
+  const group = suite.user('nightowls');
+  const carol = await suite.signedIn(third);
+  await suite.check('a group reaches its members, and they can answer', async () => {
+    await alice.page.getByText('New group').click();
+    await alice.page.getByLabel('Name').fill(group);
+    await alice.page.getByLabel('Members').fill(`${reader}, ${third}`);
+    await alice.page.getByRole('button', { name: 'Create' }).click();
+    await alice.page.locator('#chat-title', { hasText: group }).waitFor();
+    await alice.say('Hello, night owls');
+    for (const tab of [bob, carol]) {
+      await tab.page.locator('#chat-list .chat-row', { hasText: group }).click();
+      await tab.message('Hello, night owls').waitFor();
+    }
+    await carol.say('Carol is here');
+    await bob.message('Carol is here').waitFor();
+    await alice.message('Carol is here').waitFor();
+    await alice.tick('Hello, night owls', 'read');
+  });
+
+  await suite.check('a reload of the tab is the same device, with its messages', async () => {
+    const device = await bob.device();
+    await bob.page.reload();
+    await bob.link('online');
+    equal(await bob.device(), device);
+    await bob.page.locator('#chat-list .chat-row', { hasText: writer }).click();
+    await bob.message('Wide awake.').waitFor();
+    await bob.message('burst 20 of 20').waitFor();
+  });
+
+  await suite.close('conversations', [alice, bob, carol]);
+}
