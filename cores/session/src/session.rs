@@ -65,7 +65,8 @@ pub(crate) struct Joining {
 }
 
 impl Session {
-    /// A connection that was just accepted; the time for its hello starts `now`.
+    /// A connection that was just accepted; the time for its hello starts `now`. It answers in
+    /// the form of the first packet, and in `form` before that.
     #[must_use]
     pub fn new(form: Form, config: &SessionConfig, now: Mono) -> Self {
         Self {
@@ -91,6 +92,13 @@ impl Session {
 
     /// Takes one input.
     pub fn handle(&mut self, input: Input<'_>, now: Now) {
+        if self.phase == Phase::AwaitHello {
+            match input {
+                Input::Packet(_) => self.form = Form::Binary,
+                Input::Text(_) => self.form = Form::Json,
+                _ => {}
+            }
+        }
         match input {
             Input::Packet(bytes) => self.received(Packet::decode(bytes, Side::Server), now),
             Input::Text(text) => self.received(Packet::decode_json(text, Side::Server), now),
@@ -131,6 +139,12 @@ impl Session {
             }
             _ => Some(self.until),
         }
+    }
+
+    /// Whether the connection has ended: what [`Self::poll`] still answers are last words.
+    #[must_use]
+    pub fn is_over(&self) -> bool {
+        self.phase == Phase::Closed
     }
 
     /// Whether the shell may hand in another packet: not while a hello is looked at, not while
