@@ -1,1 +1,31 @@
-//! The client's state machine, without I/O.
+//! A client of the native protocol, without I/O: one account on one device.
+//!
+//! A [`Client`] connects and stays connected, keeps what the user wrote until the server has it,
+//! stores what arrives before it acknowledges it, fills gaps, and says what was seen. It never
+//! trusts a connection: what is not committed is not acknowledged, what is not answered is sent
+//! again under the same id.
+//!
+//! The shell's loop: before reading a packet ask [`Client::wants_packets`]; after every
+//! [`Client::handle`] carry out what [`Client::poll`] answers, in order, until `None`; sleep until
+//! an input comes or [`Client::wait_until`]. A frozen process simply does not call: the client
+//! notices the gap, drops its socket and does not count that time.
+//!
+//! Deliberately absent: sockets, clocks, files, threads, anything drawn on a screen. Messages are
+//! kept by the shell's store; the client holds cursors and the outbox.
+//!
+//! Read [`Input`], [`Output`] and [`Client`] first, then `link.rs` for the states.
+
+mod client;
+pub mod defaults;
+mod event;
+mod io;
+mod link;
+mod rows;
+
+pub use client::Client;
+pub use event::{Ended, Event, FailReason, Indicator, NeedToken};
+pub use io::{Commit, Config, ConnectionId, Dial, Draft, Identity, Input, Notification, Output};
+pub use link::Link;
+pub use rows::{
+    AccountRow, ConversationRow, MessageRow, OutgoingRow, PlaceRow, Restored, Row, Standing,
+};

@@ -1,0 +1,78 @@
+//! Every wait and every bound, in one place. Sources: docs/protocol.md and the field's habits.
+
+/// How long a connection may take to open. Half of it would cut slow mobile networks off.
+pub const CONNECT_MS: u64 = 10_000;
+/// How long the answer to a hello may take.
+pub const HELLO_MS: u64 = 10_000;
+/// The heartbeat when the server names none.
+pub const HEARTBEAT_MS: u64 = 30_000;
+/// How long a ping may stay unanswered.
+pub const HEARTBEAT_TIMEOUT_MS: u64 = 15_000;
+/// A ping that tests a doubtful connection may stay unanswered for so long.
+pub const PROBE_MS: u64 = 3_000;
+/// The first wait before connecting again is random below this; it doubles with each failure.
+pub const BACKOFF_BASE_MS: u64 = 1_000;
+/// No wait before connecting again is longer, unless the server asks for it.
+pub const BACKOFF_MAX_MS: u64 = 60_000;
+/// A connection that lived for so long clears the count of failures.
+pub const STABLE_MS: u64 = 30_000;
+/// The count of failures is cleared by the user or the network at most once in so long.
+pub const NUDGE_MS: u64 = 5_000;
+/// The system says there is no network: after so long the connection is believed dead.
+pub const NETWORK_LOST_MS: u64 = 5_000;
+/// The longest wait a server may ask for.
+pub const RECONNECT_AFTER_MAX_MS: u64 = 600_000;
+/// Connections in a row that ended because one side could not read the other.
+pub const PROTOCOL_ERRORS_MAX: u32 = 3;
+/// A timer that fires so late means that the process was frozen.
+pub const FROZEN_MS: u64 = 10_000;
+
+/// A message without an answer is sent again after so long.
+pub const RESEND_MS: u64 = 15_000;
+/// How often it is sent again.
+pub const RESENDS_MAX: u32 = 3;
+/// While a message waits for the link, time is looked at so often: a longer gap was a freeze.
+pub const LINK_CHECK_MS: u64 = 2_000;
+/// Looks at the link in one wait.
+pub const LINK_CHECKS: u64 = 15;
+/// Awake time after which a message fails: every transmission and two waits for the link.
+pub const SEND_BUDGET_MS: u64 =
+    (RESENDS_MAX as u64 + 1) * RESEND_MS + 2 * LINK_CHECKS * LINK_CHECK_MS;
+/// A message that failed for want of a link goes out by itself when one comes within so long.
+pub const AUTO_RESUME_MS: u64 = 24 * 3_600 * 1_000;
+/// Messages in the outbox.
+pub const OUTBOX_MAX: usize = 1_000;
+/// Messages of one conversation on their way at a time. With more than one, a server that
+/// refuses the first as busy may take the second, and their order is lost.
+pub const SEND_WINDOW: u32 = 1;
+
+/// A message above a gap waits so long for the missing ones before they are asked for.
+pub const GAP_WAIT_MS: u64 = 500;
+/// An answer to `history`, `sync`, `read` or `recall` may take so long.
+pub const ANSWER_MS: u64 = 15_000;
+/// Gaps that are being filled at a time.
+pub const FILLS_MAX: usize = 4;
+/// Separate pieces of a conversation above its first gap; beyond, the newest are fetched again.
+pub const PIECES_MAX: usize = 16;
+/// Acknowledgements are gathered for so long.
+pub const ACK_MS: u64 = 200;
+/// Messages that make an acknowledgement leave earlier.
+pub const ACK_MESSAGES: u32 = 32;
+/// Requests of this client on their way at a time.
+pub const REQUESTS_MAX: usize = 48;
+/// Commits the store has not answered above which no packet is read.
+pub const COMMITS_MAX: usize = 64;
+/// Outputs the shell has not taken above which no packet is read.
+pub const OUTPUTS_MAX: usize = 512;
+/// Conversations whose cursors are kept in memory.
+pub const PLACES_MAX: usize = 10_000;
+/// Conversations in one page of `sync`.
+pub const SYNC_PAGE: u32 = 200;
+/// Messages in one page that fills a gap.
+pub const FILL_PAGE: u32 = 100;
+/// Notifications of one conversation this client keeps track of.
+pub const POSTED_MAX: usize = 64;
+/// Withdrawn notification ids that are remembered.
+pub const WITHDRAWN_MAX: usize = 5_000;
+/// How long the answer to a logout may take.
+pub const LOGOUT_MS: u64 = 5_000;

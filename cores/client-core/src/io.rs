@@ -1,0 +1,218 @@
+//! What goes into a client and what comes out.
+
+use bytes::Bytes;
+use nightjar_model::{
+    ClientMsgId, ConversationId, DeviceId, MessageId, NotificationId, Platform, PushSpec, Secret,
+    Seq, Target, Uid, WallMs,
+};
+
+use crate::{Event, Row, defaults};
+
+/// One attempt to connect and the connection that comes of it. Inputs about an older one change
+/// nothing.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Default)]
+pub struct ConnectionId(pub u32);
+
+/// Who logs in.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Identity {
+    /// The account.
+    pub uid: Uid,
+    /// This install.
+    pub device_id: DeviceId,
+    /// What proves it.
+    pub token: Secret<String>,
+}
+
+/// What an app chose; shared by all clients of a process.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Config {
+    /// How many servers the shell has addresses of, at least 1; tried in turn.
+    pub servers: usize,
+    /// What the app runs on.
+    pub platform: Platform,
+    /// Name and version of the app, for operators.
+    pub client: Option<String>,
+    /// Whether to keep the list of conversations. Without it the client only knows conversations
+    /// it saw messages of.
+    pub syncs: bool,
+    /// Messages of one conversation on their way at a time, from 1; see
+    /// [`defaults::SEND_WINDOW`].
+    pub send_window: u32,
+    /// Acknowledgements are gathered for so many milliseconds.
+    pub ack_ms: u64,
+}
+
+impl Default for Config {
+    fn default() -> Self {
+        Self {
+            servers: 1,
+            platform: Platform::Cli,
+            client: None,
+            syncs: true,
+            send_window: defaults::SEND_WINDOW,
+            ack_ms: defaults::ACK_MS,
+        }
+    }
+}
+
+/// A message to write.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Draft {
+    /// `None`: the client makes one. A second draft of the same id while the first is in the
+    /// outbox is ignored.
+    pub client_msg_id: Option<ClientMsgId>,
+    /// Where it goes.
+    pub to: Target,
+    /// A JSON object with a `type`.
+    pub content: Bytes,
+    /// What the sender asks of the push.
+    pub push: Option<Box<PushSpec>>,
+    /// From then on nobody needs to be told.
+    pub expires_at: Option<WallMs>,
+}
+
+/// What happens to a client.
+#[derive(Debug)]
+pub enum Input<'a> {
+    /// Connect and stay connected.
+    Start,
+    /// Say goodbye and stay away until [`Input::Start`].
+    Stop,
+    /// The app is on the screen, with this conversation open. Also to say that another one is.
+    Foreground {
+        /// The open conversation.
+        conversation: Option<ConversationId>,
+    },
+    /// The app left the screen.
+    Background {
+        /// For so many milliseconds this process lives on and posts what [`Output::Notify`] says;
+        /// 0 for none, -1 for as long as it is connected. At most 25000.
+        grace_ms: i64,
+    },
+    /// The system says there is no network.
+    NetworkLost,
+    /// The system says there is a network, or another one than before.
+    NetworkChanged,
+    /// The token [`Event::TokenNeeded`] asked for, or a newer one.
+    Token(Secret<String>),
+
+    /// The connection is open.
+    Connected(ConnectionId),
+    /// One whole binary packet.
+    Packet(ConnectionId, &'a Bytes),
+    /// It could not be opened, or it ended, or what came is no packet.
+    Closed(ConnectionId),
+
+    /// Every [`Output::Commit`] up to and with this number survives a crash.
+    Committed(u64),
+    /// The store cannot commit any more.
+    CommitFailed,
+    /// The notification of [`Output::Notify`] is on the screen.
+    Notified(NotificationId),
+    /// It could not be posted; the server will push.
+    NotNotified(NotificationId),
+
+    /// The user wrote a message.
+    Send(Box<Draft>),
+    /// Send a failed message again, after all others and under the same id.
+    Retry(ClientMsgId),
+    /// Give up a message that was not sent. One that is on its way may arrive nevertheless.
+    Cancel(ClientMsgId),
+    /// The user read up to here.
+    Read {
+        /// Where.
+        conversation: ConversationId,
+        /// The last message read.
+        seq: Seq,
+    },
+    /// Take a message back.
+    Recall {
+        /// Where.
+        conversation: ConversationId,
+        /// Which.
+        seq: Seq,
+    },
+    /// Older messages, for scrolling back; answered by [`Event::History`].
+    History {
+        /// Where.
+        conversation: ConversationId,
+        /// Below this place; `None`: the newest.
+        before: Option<Seq>,
+        /// How many, at most 200.
+        limit: u32,
+    },
+    /// The user types.
+    Typing(Target),
+    /// Sign out.
+    Logout {
+        /// Also remove this device's push bindings.
+        unbind: bool,
+    },
+
+    /// The moment of [`crate::Client::wait_until`] came.
+    Timeout,
+}
+
+/// What the shell is to do.
+#[derive(Debug, PartialEq)]
+pub enum Output {
+    /// Open a connection. Answer [`Input::Connected`] or [`Input::Closed`].
+    Connect {
+        /// What to call it.
+        connection: ConnectionId,
+        /// Where.
+        to: Dial,
+        /// Milliseconds after which the client will not wait any longer.
+        within_ms: u64,
+    },
+    /// Write a packet.
+    Send(ConnectionId, Bytes),
+    /// End what was sent, then drop the connection or the attempt. Needs no answer.
+    Close(ConnectionId),
+    /// Write in one transaction, and answer [`Input::Committed`].
+    Commit(Commit),
+    /// Post a notification, and answer [`Input::Notified`] or [`Input::NotNotified`].
+    Notify(Box<Notification>),
+    /// Take these notifications off the screen, if they are there.
+    Withdraw(Vec<NotificationId>),
+    /// Tell the user interface.
+    Event(Event),
+}
+
+/// Where to connect.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Dial {
+    /// The server of this index in the shell's list.
+    Server(usize),
+    /// Where a server sent us. Follow it only if it is as safe as the list: TLS stays TLS.
+    Redirect(String),
+}
+
+/// Rows to write together.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Commit {
+    /// Numbers of a client grow by one, from 1.
+    pub number: u64,
+    /// In order; a later row of the same key holds.
+    pub rows: Vec<Row>,
+}
+
+/// What to show a person who does not look at the app.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Notification {
+    /// Post it under this id, so that a push of the same message replaces it.
+    pub id: NotificationId,
+    /// The message.
+    pub message_id: MessageId,
+    /// Where.
+    pub conversation: ConversationId,
+    /// Its place.
+    pub seq: Seq,
+    /// Who wrote it.
+    pub from: Uid,
+    /// What.
+    pub content: Bytes,
+    /// Server time.
+    pub at: WallMs,
+}

@@ -1,0 +1,159 @@
+//! What the client keeps across restarts: rows with absolute values, written as they are.
+
+use bytes::Bytes;
+use nightjar_model::{
+    ClientMsgId, ConversationId, ConversationKind, MessageId, NotificationId, PushSpec, Secret,
+    Seq, Target, Uid, WallMs,
+};
+
+/// One change of a [`crate::Commit`]. A row replaces the row of the same key.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Row {
+    /// The one row about the account.
+    Account(Box<AccountRow>),
+    /// What a conversation is. Key: `conversation`.
+    Conversation(Box<ConversationRow>),
+    /// How far a conversation is. Key: `conversation`.
+    Place(Box<PlaceRow>),
+    /// A message. Key: (`conversation`, `seq`); one that is there already stays as it is.
+    Message(Box<MessageRow>),
+    /// A message was taken back: the content of the message at (`conversation`, `seq`) becomes
+    /// `{"type":"recalled"}`, if `by` wrote it.
+    Recalled {
+        /// Where.
+        conversation: ConversationId,
+        /// Which.
+        seq: Seq,
+        /// Who took it back.
+        by: Uid,
+    },
+    /// A message the server does not have yet. Key: `client_msg_id`.
+    Outgoing(Box<OutgoingRow>),
+    /// It is sent or given up: the row goes.
+    OutgoingGone(ClientMsgId),
+    /// A notification that must not be shown any more.
+    Withdrawn(NotificationId),
+    /// It is old enough to be forgotten.
+    WithdrawnGone(NotificationId),
+}
+
+/// What is known of the account.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct AccountRow {
+    /// Proves to the server that this is the same session.
+    pub resume: Option<Secret<String>>,
+    /// Everything up to this token is in the store; opaque.
+    pub sync: Option<String>,
+    /// Whether a whole list of conversations was received once.
+    pub is_synced: bool,
+    /// The badge.
+    pub unread: u64,
+    /// Its version.
+    pub bv: u64,
+}
+
+/// What a conversation is, as `sync` said.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ConversationRow {
+    /// Which.
+    pub conversation: ConversationId,
+    /// What kind; `None` for one that `sync` has not told about yet.
+    pub kind: Option<ConversationKind>,
+    /// The other user of a direct conversation.
+    pub peer: Option<Uid>,
+    /// Name of the group or of the peer.
+    pub name: Option<String>,
+}
+
+/// How far a conversation is on this device.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PlaceRow {
+    /// Which.
+    pub conversation: ConversationId,
+    /// Everything up to here is stored, or older than this device.
+    pub stored: Seq,
+    /// Closed ranges above `stored` that are stored, too: what lies between is missing.
+    pub pieces: Vec<(Seq, Seq)>,
+    /// `stored` was taken from a message of our own or from `sync`: older ones may still arrive.
+    pub is_guess: bool,
+    /// Shown up to here.
+    pub surfaced: Seq,
+    /// The user read up to here.
+    pub read: Seq,
+    /// The server knows that the user read up to here.
+    pub read_told: Seq,
+    /// The numbers people see.
+    pub standing: Standing,
+    /// Notifications this client posted and has not withdrawn, oldest first.
+    pub posted: Vec<(Seq, MessageId)>,
+}
+
+/// The numbers people see of a conversation.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Standing {
+    /// The newest place heard of.
+    pub head: Seq,
+    /// Unread messages: the server's number, and what came since.
+    pub unread: u64,
+    /// Unread messages that mention the user, as the server said last.
+    pub mentions: u64,
+    /// The user read up to here.
+    pub read: Seq,
+}
+
+/// A message in the log of a conversation.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct MessageRow {
+    /// The server's id; one message, one id.
+    pub message_id: MessageId,
+    /// Where it is.
+    pub conversation: ConversationId,
+    /// Its place.
+    pub seq: Seq,
+    /// Who wrote it.
+    pub from: Uid,
+    /// The sender's idempotency key.
+    pub client_msg_id: ClientMsgId,
+    /// Server time.
+    pub at: WallMs,
+    /// A JSON object, as the bytes that came.
+    pub content: Bytes,
+    /// Whether the server wanted a person told on this device.
+    pub alert: bool,
+}
+
+/// A message the user wrote and the server has not confirmed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct OutgoingRow {
+    /// Its place among all messages of the outbox; grows.
+    pub order: u64,
+    /// Never changed by a retry.
+    pub client_msg_id: ClientMsgId,
+    /// Where it goes.
+    pub to: Target,
+    /// A JSON object.
+    pub content: Bytes,
+    /// What the sender asks of the push.
+    pub push: Option<Box<PushSpec>>,
+    /// From then on nobody needs to be told.
+    pub expires_at: Option<WallMs>,
+    /// When the user wrote it.
+    pub queued_at: WallMs,
+    /// True after [`crate::Event::Failed`].
+    pub is_failed: bool,
+    /// It failed because there was no link, and goes out by itself when there is one.
+    pub resumes: bool,
+}
+
+/// What the store held when the client starts.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct Restored {
+    /// The account's row.
+    pub account: AccountRow,
+    /// Every place, the most recently active first; those beyond a limit are left out.
+    pub places: Vec<PlaceRow>,
+    /// Every message of the outbox, in order.
+    pub outgoing: Vec<OutgoingRow>,
+    /// Remembered withdrawals, oldest first.
+    pub withdrawn: Vec<NotificationId>,
+}
