@@ -5,7 +5,6 @@ use std::sync::atomic::{AtomicBool, AtomicU64};
 use std::time::Duration;
 
 use nightjar_domain::{CommitNo, Missing, Store, Submitted};
-use nightjar_model::Now;
 use nightjar_node::{Input, Node, NodeConfig, Turn};
 use tokio::sync::{mpsc, oneshot, watch};
 
@@ -141,6 +140,7 @@ impl Worker {
         let mut more = true;
         loop {
             self.wait(&mut inputs, &mut batch, more).await;
+            self.hear_what_is_safe()?;
             let mut stop = None;
             for input in batch.drain(..) {
                 match input {
@@ -195,17 +195,16 @@ impl Worker {
         self.node.handle(input, &*self.store, now, &random).map_err(broken)
     }
 
-    fn end_turn(&mut self) -> Result<bool, String> {
-        let now = self.clock.now();
-        if let Some((turn, at)) = self.release.take_news() {
-            let random = self.random.next();
-            let input = Input::Safe { turn, at };
-            self.node.handle(input, &*self.store, now, &random).map_err(broken)?;
+    /// Before anybody asks about a message, its trace knows that it is safe.
+    fn hear_what_is_safe(&mut self) -> Result<(), String> {
+        match self.release.take_news() {
+            Some((turn, at)) => self.decide(Input::Safe { turn, at }),
+            None => Ok(()),
         }
-        self.settle(now)
     }
 
-    fn settle(&mut self, now: Now) -> Result<bool, String> {
+    fn end_turn(&mut self) -> Result<bool, String> {
+        let now = self.clock.now();
         let random = self.random.next();
         let more = self.node.settle(&*self.store, now, &random).map_err(broken)?;
         let turn = self.node.take_turn();
@@ -240,6 +239,7 @@ impl Worker {
                     rest += 1;
                 }
             }
+            self.hear_what_is_safe()?;
             self.node.flush_next();
             if !self.end_turn()? && rest == 0 {
                 break;

@@ -256,6 +256,9 @@ impl Node {
     /// Takes what the inputs since the last call came to.
     pub fn take_turn(&mut self) -> Turn {
         self.turn += 1;
+        if self.recorder.write_events(&mut self.changes) {
+            self.effects.push(Effect::Events);
+        }
         let changes = std::mem::take(&mut self.changes);
         let durability = if changes.needs_power { Durability::Power } else { Durability::Process };
         let commit =
@@ -315,9 +318,7 @@ impl Node {
             }
         }
         self.close_done_work();
-        if self.recorder.write(&mut self.changes) {
-            self.effects.push(Effect::Events);
-        }
+        self.recorder.write_steps(&mut self.changes);
         self.evict();
     }
 

@@ -52,8 +52,9 @@ impl Recorder {
         self.wants_events
     }
 
+    /// Steps of the trace wait for the next flush.
     pub(crate) fn has_rows(&self) -> bool {
-        !self.rows.is_empty() || !self.events.is_empty()
+        !self.rows.is_empty()
     }
 
     /// Rows not written yet.
@@ -65,11 +66,16 @@ impl Recorder {
         self.rows.iter().filter(move |row| row.uid.as_ref() == uid && row.conversation == *id)
     }
 
-    /// Moves everything gathered into the next commit; answers whether events are among it.
-    pub(crate) fn write(&mut self, changes: &mut Changes) -> bool {
+    /// Moves the gathered steps into the next commit.
+    pub(crate) fn write_steps(&mut self, changes: &mut Changes) {
         for row in self.rows.drain(..) {
             changes.put(Row::Trace(row));
         }
+    }
+
+    /// Moves events into the commit of what they tell, so that a crash leaves both or neither;
+    /// answers whether there are any.
+    pub(crate) fn write_events(&mut self, changes: &mut Changes) -> bool {
         let has_events = !self.events.is_empty();
         for row in self.events.drain(..) {
             changes.put(Row::Event(row));
