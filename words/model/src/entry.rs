@@ -30,6 +30,7 @@ pub struct Entry {
     /// Countable entries of this sender in the conversation up to and with this one.
     pub own_ordinal: u64,
     /// The content; empty once it was recalled.
+    #[serde(with = "content")]
     pub content: Content,
     /// True when the content is encrypted for the members and the server cannot read it.
     pub sealed: bool,
@@ -97,4 +98,56 @@ pub enum Mentions {
     Users(Vec<Uid>),
     /// Everybody.
     All,
+}
+
+/// Content in serde: bytes, and in formats made for people the text itself, or `{"hex":…}` for
+/// bytes that are no text. Either way the same bytes come back.
+mod content {
+    use bytes::Bytes;
+    use serde::de::Error as _;
+    use serde::{Deserialize, Deserializer, Serialize, Serializer};
+
+    #[derive(Serialize, Deserialize)]
+    #[serde(untagged)]
+    enum Readable<'a> {
+        Text(std::borrow::Cow<'a, str>),
+        NoText { hex: String },
+    }
+
+    pub(super) fn serialize<S: Serializer>(bytes: &Bytes, to: S) -> Result<S::Ok, S::Error> {
+        if !to.is_human_readable() {
+            return bytes.serialize(to);
+        }
+        match std::str::from_utf8(bytes) {
+            Ok(text) => Readable::Text(text.into()),
+            Err(_) => {
+                let hex = bytes.iter().map(|byte| format!("{byte:02x}")).collect();
+                Readable::NoText { hex }
+            }
+        }
+        .serialize(to)
+    }
+
+    pub(super) fn deserialize<'de, D: Deserializer<'de>>(from: D) -> Result<Bytes, D::Error> {
+        if !from.is_human_readable() {
+            return Bytes::deserialize(from);
+        }
+        match Readable::deserialize(from)? {
+            Readable::Text(text) => Ok(text.into_owned().into()),
+            Readable::NoText { hex } => {
+                unhex(&hex).ok_or_else(|| D::Error::custom("content is no hexadecimal text"))
+            }
+        }
+    }
+
+    fn unhex(hex: &str) -> Option<Bytes> {
+        let digit = |byte: u8| char::from(byte).to_digit(16).map(|digit| digit as u8);
+        hex.as_bytes()
+            .chunks(2)
+            .map(|pair| match pair {
+                [high, low] => Some(digit(*high)? << 4 | digit(*low)?),
+                _ => None,
+            })
+            .collect()
+    }
 }

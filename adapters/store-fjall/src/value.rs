@@ -1,0 +1,78 @@
+//! Rows as bytes: a version, then the row in postcard. The table is in the key.
+
+use nightjar_domain::Row;
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+
+use crate::failure::Failure;
+use crate::key::Table;
+
+/// The version of every row so far. A table whose row changes gets the next one, and keeps the old
+/// shape beside it for as long as directories of that time must open.
+pub(crate) const VERSION: u8 = 1;
+
+/// The bytes of a row.
+pub(crate) fn encode(row: &Row) -> Vec<u8> {
+    match row {
+        Row::Conversation(row) => bytes(row),
+        Row::Member(row) => bytes(row),
+        Row::Entry(row) => bytes(row),
+        Row::Sent(row) => bytes(row),
+        Row::Message(row) => bytes(row),
+        Row::Own(row) => bytes(row),
+        Row::Recalled(row) => bytes(row),
+        Row::Work(row) => bytes(row),
+        Row::User(row) => bytes(row),
+        Row::Device(row) => bytes(row),
+        Row::Binding(row) => bytes(row),
+        Row::Token(row) => bytes(row),
+        Row::Cursor(row) => bytes(row),
+        Row::Place(row) => bytes(row),
+        Row::Trace(row) => bytes(row),
+        Row::Event(row) => bytes(row),
+        Row::EventCursor(row) => bytes(row),
+    }
+}
+
+/// The row of these bytes.
+pub(crate) fn decode(table: Table, bytes: &[u8]) -> Result<Row, Failure> {
+    match table {
+        Table::Conversation => row("conversation", bytes).map(Row::Conversation),
+        Table::Member => row("member", bytes).map(Row::Member),
+        Table::Entry => row("entry", bytes).map(Row::Entry),
+        Table::Sent => row("sent", bytes).map(Row::Sent),
+        Table::Message => row("message", bytes).map(Row::Message),
+        Table::Own => row("own", bytes).map(Row::Own),
+        Table::Recalled => row("recalled", bytes).map(Row::Recalled),
+        Table::Work => row("work", bytes).map(Row::Work),
+        Table::User => row("user", bytes).map(Row::User),
+        Table::Device => row("device", bytes).map(Row::Device),
+        Table::Binding => row("binding", bytes).map(Row::Binding),
+        Table::Token => row("token", bytes).map(Row::Token),
+        Table::Cursor => row("cursor", bytes).map(Row::Cursor),
+        Table::Place => row("place", bytes).map(Row::Place),
+        Table::Trace => row("trace", bytes).map(Row::Trace),
+        Table::Event => row("event", bytes).map(Row::Event),
+        Table::EventCursor => row("event_cursor", bytes).map(Row::EventCursor),
+    }
+}
+
+fn bytes(row: &impl Serialize) -> Vec<u8> {
+    let mut bytes = Vec::with_capacity(256);
+    bytes.push(VERSION);
+    postcard::to_extend(row, bytes).expect("rows are plain data, which postcard always encodes")
+}
+
+fn row<R: DeserializeOwned>(table: &'static str, bytes: &[u8]) -> Result<R, Failure> {
+    let broken = |source| Failure::Row { table, source };
+    let (version, rest) =
+        bytes.split_first().ok_or_else(|| broken(postcard::Error::DeserializeUnexpectedEnd))?;
+    if *version != VERSION {
+        return Err(Failure::Version { table, found: *version });
+    }
+    let (row, left) = postcard::take_from_bytes(rest).map_err(broken)?;
+    if !left.is_empty() {
+        return Err(broken(postcard::Error::DeserializeBadEncoding));
+    }
+    Ok(row)
+}
