@@ -1,0 +1,370 @@
+//! The configuration: one TOML file, every option also from `NIGHTJAR_<SECTION>__<KEY>`.
+
+use std::collections::BTreeMap;
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+
+use figment::Figment;
+use figment::providers::{Env, Format, Serialized, Toml};
+use nightjar_model::Secret;
+use nightjar_providers::PushConfig;
+use serde::{Deserialize, Serialize};
+
+/// What is wrong with a configuration: where, which option, and what to do.
+#[derive(Debug)]
+pub(crate) struct ConfigError(String);
+
+impl std::fmt::Display for ConfigError {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl std::error::Error for ConfigError {}
+
+/// Everything an operator can choose.
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub(crate) struct Config {
+    /// `[server]`
+    pub(crate) server: ServerSection,
+    /// `[deadlines]`
+    pub(crate) deadlines: DeadlinesSection,
+    /// `[heartbeat]`
+    pub(crate) heartbeat: HeartbeatSection,
+    /// `[limits]`
+    pub(crate) limits: LimitsSection,
+    /// `[push]` and `[push.PROVIDER.NAME]`
+    pub(crate) push: PushSection,
+    /// `[native]`
+    pub(crate) native: NativeSection,
+    /// `[webhooks]`
+    pub(crate) webhooks: WebhooksSection,
+    /// `[store]`: only `embedded` is offered.
+    pub(crate) store: KindSection,
+    /// `[bus]`: only `local` is offered.
+    pub(crate) bus: KindSection,
+    /// `[wukong]`: not offered by this version.
+    pub(crate) wukong: BTreeMap<String, toml::Value>,
+    /// `[xmpp]`: not offered by this version.
+    pub(crate) xmpp: BTreeMap<String, toml::Value>,
+}
+
+/// `[server]`
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub(crate) struct ServerSection {
+    /// Where the store is. Default `./nightjar-data`.
+    pub(crate) data_dir: PathBuf,
+    /// HTTP, WebSocket and console. Default `127.0.0.1:7300`; empty turns it off.
+    pub(crate) listen: String,
+    /// The operator's key.
+    pub(crate) admin_key: Option<Secret<String>>,
+    /// More of them, by name.
+    pub(crate) admin_keys: BTreeMap<String, Secret<String>>,
+    /// Signs user tokens; at least 16 bytes.
+    pub(crate) token_secret: Option<Secret<String>>,
+    /// A proxy in front ends TLS: permits plain listeners on other addresses than loopback.
+    pub(crate) behind_proxy: bool,
+}
+
+impl Default for ServerSection {
+    fn default() -> Self {
+        Self {
+            data_dir: "./nightjar-data".into(),
+            listen: "127.0.0.1:7300".into(),
+            admin_key: None,
+            admin_keys: BTreeMap::new(),
+            token_secret: None,
+            behind_proxy: false,
+        }
+    }
+}
+
+/// `[deadlines]`: how long a device may stay silent before it is pushed, in ms.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub(crate) struct DeadlinesSection {
+    /// In the foreground. Default 5000.
+    pub(crate) foreground_ms: u64,
+    /// In its grace. Default 2000.
+    pub(crate) grace_ms: u64,
+    /// XMPP inactive. Default 2000.
+    pub(crate) inactive_ms: u64,
+}
+
+impl Default for DeadlinesSection {
+    fn default() -> Self {
+        Self { foreground_ms: 5_000, grace_ms: 2_000, inactive_ms: 2_000 }
+    }
+}
+
+/// `[heartbeat]`
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub(crate) struct HeartbeatSection {
+    /// Silence after which the server pings, in s. Default 30.
+    pub(crate) interval_s: u32,
+    /// How long it waits for any answer, in s. Default 15.
+    pub(crate) timeout_s: u32,
+    /// Unanswered pings before the connection ends. Default 1.
+    pub(crate) misses: u32,
+}
+
+impl Default for HeartbeatSection {
+    fn default() -> Self {
+        Self { interval_s: 30, timeout_s: 15, misses: 1 }
+    }
+}
+
+/// `[limits]`
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub(crate) struct LimitsSection {
+    /// Handshakes of one address in a second; 0 is without limit. Default 5000.
+    pub(crate) handshakes_per_s: u32,
+    /// Connections in all. Default 100000.
+    pub(crate) connections: usize,
+}
+
+impl Default for LimitsSection {
+    fn default() -> Self {
+        Self { handshakes_per_s: 5_000, connections: 100_000 }
+    }
+}
+
+/// `[push]`
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(default)]
+pub(crate) struct PushSection {
+    /// Which devices are pushed. Only `any_not_visible` is offered.
+    pub(crate) policy: String,
+    /// From the sixth unseen message of a conversation one updating notification. Default true.
+    pub(crate) storm: bool,
+    /// What a push shows: `preview` (default), `sender` or `nothing`.
+    pub(crate) display: String,
+    /// Provider keys.
+    #[serde(flatten)]
+    pub(crate) providers: PushConfig,
+}
+
+impl Default for PushSection {
+    fn default() -> Self {
+        Self {
+            policy: "any_not_visible".into(),
+            storm: true,
+            display: "preview".into(),
+            providers: PushConfig::default(),
+        }
+    }
+}
+
+/// `[native]`
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub(crate) struct NativeSection {
+    /// Native TCP. Default `127.0.0.1:7301`; empty turns it off.
+    pub(crate) listen: String,
+    /// Certificate chain, PEM; with `key_file` the listener speaks TLS.
+    pub(crate) cert_file: Option<PathBuf>,
+    /// Its key, PEM.
+    pub(crate) key_file: Option<PathBuf>,
+}
+
+impl Default for NativeSection {
+    fn default() -> Self {
+        Self { listen: "127.0.0.1:7301".into(), cert_file: None, key_file: None }
+    }
+}
+
+/// `[webhooks]`
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub(crate) struct WebhooksSection {
+    /// Where events go; empty for nowhere.
+    pub(crate) url: String,
+    /// Signs them: `whsec_` and base64, or any text.
+    pub(crate) secret: Option<Secret<String>>,
+    /// Permits loopback and private addresses.
+    pub(crate) allow_private: bool,
+}
+
+/// `[store]` and `[bus]`
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub(crate) struct KindSection {
+    /// Which kind.
+    pub(crate) kind: String,
+    /// Its address.
+    pub(crate) url: String,
+}
+
+impl Config {
+    /// Reads a file (if one is given) and the environment, and checks both.
+    pub(crate) fn load(file: Option<&Path>) -> Result<Self, ConfigError> {
+        let mut figment = Figment::from(Serialized::defaults(Self::default()));
+        if let Some(path) = file {
+            let text = std::fs::read_to_string(path).map_err(|error| {
+                ConfigError(format!("{}: cannot be read: {error}", path.display()))
+            })?;
+            // Read once for itself: its errors know the line.
+            toml::from_str::<Self>(&text)
+                .map_err(|error| ConfigError(at_line(path, &text, &error)))?;
+            figment = figment.merge(Toml::string(&text));
+        }
+        let environment = Env::prefixed("NIGHTJAR_").filter(|key| key.as_str().contains("__"));
+        let config: Self = figment
+            .merge(environment.split("__"))
+            .extract()
+            .map_err(|error| ConfigError(format!("configuration: {error}")))?;
+        config.check(file)?;
+        Ok(config)
+    }
+
+    fn check(&self, file: Option<&Path>) -> Result<(), ConfigError> {
+        let fail = |option: &str, reason: &str| {
+            let place = file.map_or("environment".into(), |path| place_of(path, option));
+            Err(ConfigError(format!("{place}: {option}: {reason}")))
+        };
+        if file.is_some() && self.server.admin_key.is_none() && self.server.admin_keys.is_empty() {
+            return fail("server.admin_key", "is missing; choose a long random text");
+        }
+        match &self.server.token_secret {
+            None if file.is_some() => {
+                return fail("server.token_secret", "is missing; choose a long random text");
+            }
+            Some(secret) if secret.expose().len() < 16 => {
+                return fail("server.token_secret", "needs at least 16 bytes");
+            }
+            _ => {}
+        }
+        for (option, kind, offered) in [
+            ("store.kind", &self.store.kind, "embedded"),
+            ("bus.kind", &self.bus.kind, "local"),
+            ("push.policy", &self.push.policy, "any_not_visible"),
+        ] {
+            if !kind.is_empty() && kind != offered {
+                return fail(option, &format!("'{kind}' is not offered; use '{offered}'"));
+            }
+        }
+        if !["preview", "sender", "nothing"].contains(&self.push.display.as_str()) {
+            return fail("push.display", "is one of preview, sender, nothing");
+        }
+        if self.heartbeat.interval_s == 0 || self.heartbeat.timeout_s == 0 {
+            return fail("heartbeat.interval_s", "interval_s and timeout_s must be above 0");
+        }
+        if self.native.cert_file.is_some() != self.native.key_file.is_some() {
+            return fail("native.cert_file", "needs native.key_file beside it, and the other way");
+        }
+        if !self.webhooks.url.is_empty() && self.webhooks.secret.is_none() {
+            return fail("webhooks.secret", "is missing; receivers verify events with it");
+        }
+        self.check_addresses(fail)
+    }
+
+    /// Other addresses than loopback need TLS, or a proxy that an operator vouches for.
+    fn check_addresses(
+        &self,
+        fail: impl Fn(&str, &str) -> Result<(), ConfigError>,
+    ) -> Result<(), ConfigError> {
+        let native_has_tls = self.native.cert_file.is_some();
+        let listeners = [
+            ("server.listen", &self.server.listen, false),
+            ("native.listen", &self.native.listen, native_has_tls),
+        ];
+        for (option, text, has_tls) in listeners {
+            if text.is_empty() {
+                continue;
+            }
+            let Ok(address) = text.parse::<SocketAddr>() else {
+                return fail(option, "is not an address like 127.0.0.1:7300");
+            };
+            if !address.ip().is_loopback() && !has_tls && !self.server.behind_proxy {
+                return fail(
+                    option,
+                    "is reachable from elsewhere without TLS; listen on loopback, or set \
+                     server.behind_proxy = true when a proxy in front ends TLS",
+                );
+            }
+        }
+        Ok(())
+    }
+
+    /// Sections that are named but not offered by this version.
+    pub(crate) fn not_offered(&self) -> Vec<&'static str> {
+        let mut sections = Vec::new();
+        if !self.wukong.is_empty() {
+            sections.push("wukong");
+        }
+        if !self.xmpp.is_empty() {
+            sections.push("xmpp");
+        }
+        sections
+    }
+}
+
+fn at_line(path: &Path, text: &str, error: &toml::de::Error) -> String {
+    let start = error.span().map_or(0, |span| span.start.min(text.len()));
+    let line = text[..start].matches('\n').count() + 1;
+    let option = text.lines().nth(line - 1).unwrap_or("").split('=').next().unwrap_or("").trim();
+    format!("{}:{line}: {option}: {}", path.display(), error.message())
+}
+
+/// The line of an option, as well as it can be told from the text: the line that sets it, else
+/// its section's, else the file.
+fn place_of(path: &Path, option: &str) -> String {
+    let text = std::fs::read_to_string(path).unwrap_or_default();
+    let (section, key) = option.rsplit_once('.').unwrap_or(("", option));
+    let mut in_section = false;
+    let mut section_line = None;
+    for (index, line) in text.lines().enumerate() {
+        let line = line.trim();
+        if line.starts_with('[') {
+            in_section = line == format!("[{section}]");
+            if in_section {
+                section_line = Some(index + 1);
+            }
+        } else if in_section && line.split('=').next().map(str::trim) == Some(key) {
+            return format!("{}:{}", path.display(), index + 1);
+        }
+    }
+    format!("{}:{}", path.display(), section_line.unwrap_or(1))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn check(text: &str) -> Result<Config, String> {
+        let file = std::env::temp_dir().join(format!("nightjar-config-{:p}.toml", text.as_ptr()));
+        std::fs::write(&file, text).unwrap();
+        let config = Config::load(Some(&file)).map_err(|error| error.to_string());
+        std::fs::remove_file(&file).unwrap();
+        config
+    }
+
+    const KEYS: &str = "[server]\nadmin_key = \"k\"\ntoken_secret = \"0123456789abcdef\"\n";
+
+    #[test]
+    fn a_whole_file_is_taken() {
+        let config = check(&format!("{KEYS}[deadlines]\nforeground_ms = 700\n")).unwrap();
+        assert_eq!(config.deadlines.foreground_ms, 700);
+        assert_eq!(config.deadlines.grace_ms, 2_000);
+        assert!(!format!("{config:?}").contains("0123456789abcdef"));
+    }
+
+    #[test]
+    fn mistakes_are_named_with_their_line() {
+        for (text, line, option) in [
+            (format!("{KEYS}listn = 1\n"), 4, "listn"),
+            (format!("{KEYS}[deadlines]\nforeground_ms = \"x\"\n"), 5, "foreground_ms"),
+            (format!("{KEYS}listen = \"0.0.0.0:80\"\n"), 4, "server.listen"),
+            (format!("{KEYS}[store]\nkind = \"paper\"\n"), 5, "store.kind"),
+            ("[server]\nadmin_key = \"k\"\n".into(), 1, "server.token_secret"),
+        ] {
+            let error = check(&text).unwrap_err();
+            assert!(error.contains(&format!(":{line}: ")), "{error}");
+            assert!(error.contains(option), "{error}");
+        }
+    }
+}

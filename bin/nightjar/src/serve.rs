@@ -1,0 +1,306 @@
+//! `nightjar serve`: the parts joined, from the first line of the log to the last fsync.
+
+use std::collections::BTreeSet;
+use std::net::SocketAddr;
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
+
+use anyhow::Context;
+use nightjar_access::{AdminKeys, HandshakeRate, Tokens};
+use nightjar_decider::{Clock, Decider, Handle, Pusher};
+use nightjar_domain::Deadlines;
+use nightjar_gateway_http::{Api, Development, PageFile};
+use nightjar_gateway_native::NativeGateway;
+use nightjar_model::{BindingKey, Secret};
+use nightjar_node::NodeConfig;
+use nightjar_providers::{Console, Providers};
+use nightjar_push::{Display, PushPolicy};
+use nightjar_session::SessionConfig;
+use nightjar_store_fjall::{Counters, FjallStore};
+use tokio::net::TcpListener;
+use tokio::sync::watch;
+
+use crate::config::Config;
+use crate::{ServeOptions, banner, listen, metrics, stores};
+
+/// The admin key of development mode.
+const DEVELOPMENT_KEY: &str = "dev";
+/// Provider and credential that catch pushes in development mode.
+const CONSOLE: &str = "console";
+/// Requests at providers at a time, over all credentials.
+const PUSHES_IN_FLIGHT_MAX: usize = 1_000;
+/// How long connections have to end after the drain began; SIGTERM must end within 10 s.
+const DRAIN_WITHIN: Duration = Duration::from_secs(5);
+/// Exit code when the store failed for good (EX_IOERR of sysexits.h).
+const BROKEN_STORE: i32 = 74;
+
+/// Runs the server until SIGTERM or SIGINT.
+pub(crate) fn serve(options: ServeOptions) -> anyhow::Result<()> {
+    let mut config = Config::load(options.config.as_deref())?;
+    if let Some(data_dir) = options.data_dir {
+        config.server.data_dir = data_dir;
+    }
+    if let Some(listen) = options.listen {
+        config.server.listen = listen;
+    }
+    let is_development = options.config.is_none();
+    start_log(is_development);
+    for section in config.not_offered() {
+        tracing::warn!("[{section}] is not offered by this version and is ignored");
+    }
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .build()
+        .context("no runtime could be made")?;
+    runtime.block_on(run(config, is_development, options.ready_file.as_deref()))
+}
+
+fn start_log(is_development: bool) {
+    let filter = tracing_subscriber::EnvFilter::try_from_env("NIGHTJAR_LOG")
+        .unwrap_or_else(|_| tracing_subscriber::EnvFilter::new("info"));
+    let log = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
+    if is_development {
+        log.compact().init();
+    } else {
+        log.json().init();
+    }
+}
+
+async fn run(
+    config: Config,
+    is_development: bool,
+    ready_file: Option<&Path>,
+) -> anyhow::Result<()> {
+    let clock = Clock::start();
+    let console = is_development.then(|| Arc::new(Console::default()));
+    let (decider, store) = start_decider(&config, console.clone(), clock)?;
+    let metrics = metrics::install(store)?;
+    let handle = decider.handle();
+    let tokens = Arc::new(Tokens::new(&token_secret(&config)?));
+    let (stop, stopping) = watch::channel(false);
+
+    let gateway = Arc::new(NativeGateway {
+        handle: handle.clone(),
+        tokens: Arc::clone(&tokens),
+        config: session_config(&config),
+        rate: Arc::new(HandshakeRate::new(config.limits.handshakes_per_s)),
+        connections_max: config.limits.connections,
+        connections: Arc::default(),
+    });
+    let native = bind(&config.native.listen, "native.listen").await?;
+    let native_address = address_of(native.as_ref())?;
+    if let Some(listener) = native {
+        let tls = match (&config.native.cert_file, &config.native.key_file) {
+            (Some(cert), Some(key)) => Some(nightjar_access::server_config(cert, key)?),
+            _ => None,
+        };
+        tokio::spawn(Arc::clone(&gateway).serve(listener, tls, stopping.clone()));
+    }
+    let http = bind(&config.server.listen, "server.listen").await?;
+    let http_address = address_of(http.as_ref())?;
+    let admin = admin_keys(&config, is_development);
+    if let Some(listener) = http {
+        let development = is_development.then_some(Development);
+        let api = Api {
+            handle: handle.clone(),
+            tokens,
+            admin: Arc::new(AdminKeys::new(admin.clone())),
+            console,
+            page: page(),
+            csp: nightjar_web::CSP,
+            metrics,
+            development,
+        };
+        let router =
+            nightjar_gateway_http::router(api).merge(NativeGateway::websocket_route(gateway));
+        let router = nightjar_gateway_http::guarded(router, development);
+        tokio::spawn(listen::http(listener, router, stopping.clone()));
+    }
+    start_webhooks(&config, &handle)?;
+    announce(http_address, native_address, ready_file)?;
+    if is_development {
+        banner::print(http_address, native_address, DEVELOPMENT_KEY);
+    }
+    listen::end_signal().await.context("no signal handler could be set")?;
+    tracing::info!("draining");
+    // A stopped listener and a drained connection need nobody to hear this.
+    let _ = stop.send(true);
+    drain(&handle).await;
+    decider.stop().await;
+    tracing::info!("stopped");
+    Ok(())
+}
+
+fn start_decider(
+    config: &Config,
+    console: Option<Arc<Console>>,
+    clock: Clock,
+) -> anyhow::Result<(Decider, Arc<Counters>)> {
+    let mut providers = Providers::open(&config.push.providers)?;
+    let mut fallback = None;
+    if let Some(console) = console {
+        providers.insert(CONSOLE, console);
+        fallback = Some(BindingKey { provider: CONSOLE.into(), credential: CONSOLE.into() });
+    }
+    let credentials: BTreeSet<BindingKey> = providers.keys().cloned().collect();
+    let pusher = Pusher::new(providers, tokio::runtime::Handle::current());
+    let (release, parts) = Decider::release(pusher, clock);
+    let directory = stores::directory(&config.server.data_dir);
+    std::fs::create_dir_all(&directory)
+        .with_context(|| format!("{} cannot be made", directory.display()))?;
+    let store = FjallStore::open(
+        &directory,
+        nightjar_store_fjall::Options::default(),
+        move |commit| release.safe(commit),
+        |error| broken(&error.to_string()),
+    )
+    .with_context(|| format!("the store in {} cannot be opened", directory.display()))?;
+    let counters = store.counters();
+    let node = NodeConfig {
+        deadlines: Deadlines {
+            foreground_ms: config.deadlines.foreground_ms,
+            grace_ms: config.deadlines.grace_ms,
+            inactive_ms: config.deadlines.inactive_ms,
+        },
+        policy: PushPolicy {
+            storm: config.push.storm,
+            display: match config.push.display.as_str() {
+                "nothing" => Display::Nothing,
+                "sender" => Display::Sender,
+                _ => Display::Preview,
+            },
+        },
+        credentials,
+        fallback,
+        pushes_in_flight_max: PUSHES_IN_FLIGHT_MAX,
+        events: !config.webhooks.url.is_empty(),
+    };
+    let decider = Decider::start(parts, node, Box::new(store), |reason| broken(&reason))?;
+    Ok((decider, counters))
+}
+
+/// A store that failed may have lost what it was told: nothing that follows may be said.
+fn broken(reason: &str) -> ! {
+    tracing::error!(reason, "the store failed; ending so that nothing unsafe is acknowledged");
+    std::process::exit(BROKEN_STORE);
+}
+
+fn session_config(config: &Config) -> SessionConfig {
+    SessionConfig {
+        heartbeat_interval_s: config.heartbeat.interval_s,
+        heartbeat_timeout_s: config.heartbeat.timeout_s,
+        heartbeat_misses: config.heartbeat.misses,
+        ack_deadline_ms: u32::try_from(config.deadlines.foreground_ms).unwrap_or(u32::MAX),
+        handshakes_per_s: config.limits.handshakes_per_s,
+        ..SessionConfig::default()
+    }
+}
+
+/// Development mode makes a secret of its own and keeps it in the data directory, so that tokens
+/// survive a restart.
+fn token_secret(config: &Config) -> anyhow::Result<Secret<String>> {
+    if let Some(secret) = &config.server.token_secret {
+        return Ok(secret.clone());
+    }
+    let file = config.server.data_dir.join("token-secret");
+    if let Ok(text) = std::fs::read_to_string(&file) {
+        return Ok(Secret::new(text.trim().to_owned()));
+    }
+    let mut bytes = [0_u8; 32];
+    getrandom::fill(&mut bytes).context("the operating system gave no random bytes")?;
+    let text: String = bytes.iter().map(|byte| format!("{byte:02x}")).collect();
+    write_private(&file, &text).with_context(|| format!("{} cannot be written", file.display()))?;
+    Ok(Secret::new(text))
+}
+
+fn write_private(file: &Path, text: &str) -> std::io::Result<()> {
+    use std::io::Write;
+    use std::os::unix::fs::OpenOptionsExt;
+    let mut open = std::fs::OpenOptions::new();
+    open.write(true).create_new(true).mode(0o600).open(file)?.write_all(text.as_bytes())
+}
+
+fn admin_keys(config: &Config, is_development: bool) -> Vec<(String, Secret<String>)> {
+    let mut keys: Vec<(String, Secret<String>)> =
+        config.server.admin_keys.iter().map(|(name, key)| (name.clone(), key.clone())).collect();
+    match &config.server.admin_key {
+        Some(key) => keys.push(("admin".into(), key.clone())),
+        None if is_development => {
+            keys.push(("development".into(), Secret::new(DEVELOPMENT_KEY.into())));
+        }
+        None => {}
+    }
+    keys
+}
+
+async fn bind(address: &str, option: &str) -> anyhow::Result<Option<TcpListener>> {
+    if address.is_empty() {
+        return Ok(None);
+    }
+    let listener = TcpListener::bind(address).await.with_context(|| {
+        format!("{option}: cannot listen on {address}; is another server running there?")
+    })?;
+    Ok(Some(listener))
+}
+
+fn address_of(listener: Option<&TcpListener>) -> anyhow::Result<Option<SocketAddr>> {
+    listener.map(TcpListener::local_addr).transpose().context("a listener has no address")
+}
+
+fn page() -> &'static [PageFile] {
+    let files: Vec<PageFile> = nightjar_web::FILES
+        .iter()
+        .map(|file| PageFile {
+            path: file.path,
+            content_type: file.content_type,
+            bytes: file.bytes,
+        })
+        .collect();
+    Vec::leak(files)
+}
+
+fn start_webhooks(config: &Config, handle: &Handle) -> anyhow::Result<()> {
+    let hooks = &config.webhooks;
+    let (false, Some(secret)) = (hooks.url.is_empty(), &hooks.secret) else { return Ok(()) };
+    let target = nightjar_webhooks::Target::parse(&hooks.url, hooks.allow_private)
+        .context("webhooks.url")?;
+    let key = nightjar_webhooks::Key::parse(secret).context("webhooks.secret")?;
+    let sender = nightjar_webhooks::Sender::new(handle.clone(), "default".into(), target, key);
+    tokio::spawn(sender.run());
+    Ok(())
+}
+
+/// Says where the server listens: in the log, and in the ready file when one is wanted.
+fn announce(
+    http: Option<SocketAddr>,
+    native: Option<SocketAddr>,
+    ready_file: Option<&Path>,
+) -> anyhow::Result<()> {
+    tracing::info!(?http, ?native, "ready");
+    let Some(file) = ready_file else { return Ok(()) };
+    let mut addresses = serde_json::Map::new();
+    for (name, address) in [("http", http), ("native", native)] {
+        if let Some(address) = address {
+            addresses.insert(name.into(), address.to_string().into());
+        }
+    }
+    // Written beside and renamed, so that a reader never sees half of it.
+    let beside = file.with_extension("tmp");
+    std::fs::write(&beside, serde_json::Value::Object(addresses).to_string())
+        .and_then(|()| std::fs::rename(&beside, file))
+        .with_context(|| format!("{} cannot be written", file.display()))
+}
+
+/// Tells every connection and waits until they are gone, for a bounded time.
+async fn drain(handle: &Handle) {
+    handle.drain();
+    let gone = async {
+        while handle.connections() > 0 {
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+    };
+    if tokio::time::timeout(DRAIN_WITHIN, gone).await.is_err() {
+        tracing::warn!(left = handle.connections(), "connections did not end in time");
+    }
+}
