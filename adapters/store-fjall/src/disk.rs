@@ -1,10 +1,16 @@
-//! The files: two trees in one database, and the row that says their format.
+//! The files: a lock, and two trees in one database that appear whole or not at all.
+//!
+//! A store is made beside its place and renamed into it, so that a crash, or an import that fails
+//! half way, leaves no store instead of a part of one.
 
+use std::fs::{File, TryLockError};
 use std::path::Path;
+use std::sync::Arc;
 
 use fjall::{Database, Keyspace, KeyspaceCreateOptions, PersistMode, UserKey, UserValue};
 
-use crate::failure::{Failure, engine};
+use crate::failure::{Failure, engine, io};
+use crate::journal;
 use crate::key::{Span, Table};
 use crate::store::Options;
 
@@ -13,13 +19,14 @@ pub const FORMAT: u32 = 1;
 
 /// Where the format is written: no table has the number 0.
 const FORMAT_KEY: [u8; 3] = [0, 0, 0];
-/// The file by which fjall knows its directories.
-const MARKER: &str = "version";
-/// Rows kept in memory before they are sorted into files, per tree. More means less rewriting, and
-/// a longer replay at the next start.
-const MEMTABLE_BYTES: u64 = 32 << 20;
 /// Journals that may lie around until the slower tree is written out: what a start replays.
 const JOURNALS_BYTES_MAX: u64 = 128 << 20;
+/// Held by the process that has the store open.
+const LOCK: &str = "lock";
+/// The database.
+const DATA: &str = "data";
+/// A database that is being made.
+const MAKING: &str = "making";
 
 /// The open files.
 #[derive(Clone)]
@@ -29,44 +36,75 @@ pub(crate) struct Disk {
     log: Keyspace,
     /// Tables whose rows are overwritten.
     state: Keyspace,
+    /// Given back after the database is closed: fields drop in this order.
+    _lock: Arc<File>,
+}
+
+/// What becomes of the row of a key; no value: it is deleted.
+#[derive(Debug, Clone)]
+pub(crate) struct Change {
+    pub(crate) table: Table,
+    pub(crate) value: Option<UserValue>,
 }
 
 impl Disk {
-    /// Opens or makes the files. The format is not looked at.
+    /// Opens the store in a directory, or makes one there.
     pub(crate) fn open(directory: &Path, options: &Options) -> Result<Self, Failure> {
-        let database = Database::builder(directory)
+        let lock = lock(directory)?;
+        if !directory.join(DATA).exists() {
+            make(directory, options, &lock, |_| Ok(()))?;
+        }
+        Self::open_locked(directory, options, lock)
+    }
+
+    /// Opens a store that must be there.
+    pub(crate) fn open_present(directory: &Path, options: &Options) -> Result<Self, Failure> {
+        if !directory.join(DATA).exists() {
+            return Err(Failure::NoStore { directory: directory.to_owned() });
+        }
+        Self::open_locked(directory, options, lock(directory)?)
+    }
+
+    /// Makes a store of what `fill` writes; there must be none.
+    pub(crate) fn make_of(
+        directory: &Path,
+        options: &Options,
+        fill: impl FnOnce(&Self) -> Result<(), Failure>,
+    ) -> Result<(), Failure> {
+        let lock = lock(directory)?;
+        if directory.join(DATA).exists() {
+            return Err(Failure::Present { directory: directory.to_owned() });
+        }
+        make(directory, options, &lock, fill)
+    }
+
+    fn open_locked(directory: &Path, options: &Options, lock: Arc<File>) -> Result<Self, Failure> {
+        journal::cut_torn_tail(&directory.join(DATA)).map_err(io("the journal cannot be read"))?;
+        let disk = Self::open_trees(&directory.join(DATA), options, lock)?;
+        let directory = directory.to_owned();
+        match disk.format()? {
+            Some(FORMAT) => Ok(disk),
+            Some(found) => Err(Failure::Format { directory, found }),
+            None => Err(Failure::NoFormat { directory }),
+        }
+    }
+
+    fn open_trees(data: &Path, options: &Options, lock: Arc<File>) -> Result<Self, Failure> {
+        let database = Database::builder(data)
             .cache_size(options.cache_bytes)
             .max_journaling_size(JOURNALS_BYTES_MAX)
             .manual_journal_persist(true)
             .open()
-            .map_err(|source| match source {
-                fjall::Error::Locked => Failure::Locked { directory: directory.to_owned() },
-                source => Failure::Engine { doing: "the database cannot be opened", source },
-            })?;
+            .map_err(engine("the database cannot be opened"))?;
+        let settings =
+            || KeyspaceCreateOptions::default().max_memtable_size(options.memtable_bytes);
         let tree = |name| {
-            let options = || KeyspaceCreateOptions::default().max_memtable_size(MEMTABLE_BYTES);
-            database.keyspace(name, options).map_err(engine("a tree cannot be opened"))
+            database
+                .keyspace(name, settings)
+                .map_err(engine("a tree of the store cannot be opened"))
         };
         let (log, state) = (tree("log")?, tree("state")?);
-        Ok(Self { database, log, state })
-    }
-
-    /// Opens the files of a store that must be there.
-    pub(crate) fn open_present(directory: &Path, options: &Options) -> Result<Self, Failure> {
-        if !directory.join(MARKER).is_file() {
-            return Err(Failure::NoStore { directory: directory.to_owned() });
-        }
-        Self::open(directory, options)
-    }
-
-    /// Checks the format of an open store; writes it into an empty one.
-    pub(crate) fn check_format(&self, directory: &Path) -> Result<(), Failure> {
-        match self.format()? {
-            Some(FORMAT) => Ok(()),
-            Some(found) => Err(Failure::Format { directory: directory.to_owned(), found }),
-            None if self.is_empty()? => self.write_format(),
-            None => Err(Failure::Unfinished { directory: directory.to_owned() }),
-        }
+        Ok(Self { database, log, state, _lock: lock })
     }
 
     fn format(&self) -> Result<Option<u32>, Failure> {
@@ -76,28 +114,9 @@ impl Disk {
         Ok(value.map(|bytes| bytes[..].try_into().map_or(u32::MAX, u32::from_be_bytes)))
     }
 
-    /// Whether there is no row.
-    pub(crate) fn is_empty(&self) -> Result<bool, Failure> {
-        for table in Table::ALL {
-            if let Some(guard) = self.iter(&Span::whole(table)).next() {
-                guard.key().map_err(engine("a row cannot be read"))?;
-                return Ok(false);
-            }
-        }
-        Ok(true)
-    }
-
-    /// Says durably that everything in the store has the format of this version.
-    pub(crate) fn write_format(&self) -> Result<(), Failure> {
+    fn write_format(&self) -> Result<(), Failure> {
         let doing = "the format of the store cannot be written";
         self.state.insert(FORMAT_KEY, FORMAT.to_be_bytes()).map_err(engine(doing))?;
-        self.database.persist(PersistMode::SyncAll).map_err(engine(doing))
-    }
-
-    /// Takes the format away, so that the store does not open before it is written again.
-    pub(crate) fn remove_format(&self) -> Result<(), Failure> {
-        let doing = "the format of the store cannot be removed";
-        self.state.remove(FORMAT_KEY).map_err(engine(doing))?;
         self.database.persist(PersistMode::SyncAll).map_err(engine(doing))
     }
 
@@ -114,10 +133,11 @@ impl Disk {
         self.tree(span.table).range(&span.from[..]..&span.to[..])
     }
 
-    /// Writes all of these or none, and hands them to the kernel.
+    /// Writes all of these or none, and hands them to the kernel: they survive the process.
+    /// No key may come twice: within a batch there is no first and last.
     pub(crate) fn write(
         &self,
-        changes: impl Iterator<Item = (UserKey, Change)>,
+        changes: impl IntoIterator<Item = (UserKey, Change)>,
     ) -> Result<(), Failure> {
         let mut batch = self.database.batch().durability(Some(PersistMode::Buffer));
         for (key, change) in changes {
@@ -130,15 +150,50 @@ impl Disk {
         batch.commit().map_err(engine("a batch cannot be written"))
     }
 
-    /// Waits until everything written is on stable storage.
+    /// Waits until everything written is on stable storage: it survives the loss of power.
     pub(crate) fn sync(&self) -> Result<(), Failure> {
         self.database.persist(PersistMode::SyncData).map_err(engine("an fsync failed"))
     }
 }
 
-/// What becomes of the row of a key; no value: it is deleted.
-#[derive(Debug, Clone)]
-pub(crate) struct Change {
-    pub(crate) table: Table,
-    pub(crate) value: Option<UserValue>,
+/// Takes the directory for this process.
+fn lock(directory: &Path) -> Result<Arc<File>, Failure> {
+    let doing = "the directory of the store cannot be locked";
+    std::fs::create_dir_all(directory).map_err(io("the directory of the store cannot be made"))?;
+    let file = File::options()
+        .create(true)
+        .truncate(false)
+        .write(true)
+        .open(directory.join(LOCK))
+        .map_err(io(doing))?;
+    match file.try_lock() {
+        Ok(()) => Ok(Arc::new(file)),
+        Err(TryLockError::WouldBlock) => Err(Failure::Locked { directory: directory.to_owned() }),
+        Err(TryLockError::Error(error)) => Err(io(doing)(error)),
+    }
+}
+
+/// Makes a store beside its place, fills it, and renames it into place.
+fn make(
+    directory: &Path,
+    options: &Options,
+    lock: &Arc<File>,
+    fill: impl FnOnce(&Disk) -> Result<(), Failure>,
+) -> Result<(), Failure> {
+    let doing = "the store cannot be made";
+    let making = directory.join(MAKING);
+    if making.exists() {
+        std::fs::remove_dir_all(&making).map_err(io("an unfinished store cannot be removed"))?;
+    }
+    let disk = Disk::open_trees(&making, options, Arc::clone(lock))?;
+    fill(&disk)?;
+    disk.write_format()?;
+    drop(disk);
+    std::fs::rename(&making, directory.join(DATA)).map_err(io(doing))?;
+    // The rename, and the directory itself when it is new, must survive the loss of power.
+    for name in [Some(directory), directory.parent()].into_iter().flatten() {
+        let name = if name.as_os_str().is_empty() { Path::new(".") } else { name };
+        File::open(name).and_then(|file| file.sync_all()).map_err(io(doing))?;
+    }
+    Ok(())
 }

@@ -41,7 +41,6 @@ struct Header {
 pub fn export(directory: &Path, mut out: impl Write) -> Result<u64, Failure> {
     let doing = "the export cannot be written";
     let disk = Disk::open_present(directory, &Options::default())?;
-    disk.check_format(directory)?;
     let mut count = 0;
     for table in Table::ALL {
         for guard in disk.iter(&Span::whole(table)) {
@@ -66,19 +65,21 @@ fn line(out: &mut impl Write, value: &impl Serialize) -> Result<(), Failure> {
     out.write_all(b"\n").map_err(write)
 }
 
-/// Reads an export into a new store and says how many rows there were.
-///
-/// The store opens only after the whole export was read: one that failed half way is refused with
-/// [`Failure::Unfinished`].
+/// Reads an export into a new store and says how many rows there were. There is no store before
+/// the whole export was read.
 ///
 /// # Errors
-/// [`Failure`]; among others when the store is not empty, and with the line when one is wrong.
-pub fn import(directory: &Path, mut input: impl BufRead) -> Result<u64, Failure> {
-    let disk = Disk::open(directory, &Options::default())?;
-    if !disk.is_empty()? {
-        return Err(Failure::NotEmpty { directory: directory.to_owned() });
-    }
-    disk.remove_format()?;
+/// [`Failure`]; among others when there is a store already, and with the line when one is wrong.
+pub fn import(directory: &Path, input: impl BufRead) -> Result<u64, Failure> {
+    let mut count = 0;
+    Disk::make_of(directory, &Options::default(), |disk| {
+        count = fill(disk, input)?;
+        Ok(())
+    })?;
+    Ok(count)
+}
+
+fn fill(disk: &Disk, mut input: impl BufRead) -> Result<u64, Failure> {
     let mut lines = Lines { number: 0, text: Vec::new() };
     let Some(header) = lines.next::<Header>(&mut input)? else {
         return Err(lines.wrong("the export is empty".into()));
@@ -97,17 +98,16 @@ pub fn import(directory: &Path, mut input: impl BufRead) -> Result<u64, Failure>
         let change = Change { table: Table::of(&key), value: Some(value::encode(&row).into()) };
         batch.insert(UserKey::from(key::encode(&key, Vec::new())), change);
         if batch.len() >= ROWS_A_BATCH {
-            disk.write(std::mem::take(&mut batch).into_iter())?;
+            disk.write(std::mem::take(&mut batch))?;
         }
     }
-    disk.write(batch.into_iter())?;
+    disk.write(batch)?;
     if count != header.rows {
         let rows = header.rows;
         return Err(lines.wrong(format!(
             "the header says {rows} rows and {count} followed: the export is not whole"
         )));
     }
-    disk.write_format()?;
     Ok(count)
 }
 

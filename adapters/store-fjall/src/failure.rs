@@ -21,13 +21,12 @@ pub enum Failure {
     )]
     Format { directory: PathBuf, found: u32 },
     #[error(
-        "the store in {} holds rows but was never finished, as after an interrupted import; remove \
-         the directory and import again",
+        "the store in {} does not say its format: it is damaged; restore it from an export",
         .directory.display()
     )]
-    Unfinished { directory: PathBuf },
-    #[error("the store in {} is not empty; import into a new directory", .directory.display())]
-    NotEmpty { directory: PathBuf },
+    NoFormat { directory: PathBuf },
+    #[error("there is a store in {} already; import into a new directory", .directory.display())]
+    Present { directory: PathBuf },
     #[error("there is no store in {}; check the data directory", .directory.display())]
     NoStore { directory: PathBuf },
     #[error(

@@ -14,6 +14,7 @@ mod counters;
 mod disk;
 mod export;
 mod failure;
+mod journal;
 mod key;
 mod merge;
 mod overlay;

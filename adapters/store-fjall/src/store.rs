@@ -21,6 +21,9 @@ use crate::{merge, value};
 pub struct Options {
     /// Memory for blocks of files that were read, in bytes.
     pub cache_bytes: u64,
+    /// Rows kept in memory before they are sorted into files, in bytes, for each of the two trees.
+    /// More means less rewriting and a longer next start. Used when the store is made.
+    pub memtable_bytes: u64,
     /// Commits that may wait to become safe; more are refused as [`Submitted::Full`].
     pub commits_waiting_max: u64,
     /// Encoded bytes that may wait; the commit that passes it is still taken, the next is not.
@@ -29,7 +32,12 @@ pub struct Options {
 
 impl Default for Options {
     fn default() -> Self {
-        Self { cache_bytes: 64 << 20, commits_waiting_max: 4096, bytes_waiting_max: 32 << 20 }
+        Self {
+            cache_bytes: 64 << 20,
+            memtable_bytes: 32 << 20,
+            commits_waiting_max: 4096,
+            bytes_waiting_max: 32 << 20,
+        }
     }
 }
 
@@ -64,7 +72,6 @@ impl FjallStore {
         on_broken: impl FnOnce(&Failure) + Send + 'static,
     ) -> Result<Self, Failure> {
         let disk = Disk::open(directory, &options)?;
-        disk.check_format(directory)?;
         let queue = Arc::new(Queue::default());
         let counters = Arc::new(Counters::default());
         let writer = Writer {

@@ -126,7 +126,7 @@ impl<S: FnMut(CommitNo), B: FnOnce(&Failure)> Writer<S, B> {
         }
         let written = newest.iter().map(|(key, change)| change_bytes(key, change)).sum();
         self.counters.written(newest.len() as u64, written);
-        self.disk.write(newest.into_iter())?;
+        self.disk.write(newest)?;
         if must_sync {
             let start = Instant::now();
             self.disk.sync()?;
