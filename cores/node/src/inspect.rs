@@ -126,7 +126,9 @@ impl Node {
             .chain(waiting)
             .filter(|row| (row.from..=row.to).contains(&seq))
             .map(|row| TraceEvent {
-                at: row.at,
+                // A row of several entries has the time of its first step; no step of this one
+                // was before it came.
+                at: row.at.max(at),
                 device_id: row.device_id,
                 step: row.step,
                 reason: row.reason,
