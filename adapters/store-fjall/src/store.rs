@@ -103,6 +103,12 @@ impl FjallStore {
         Arc::clone(&self.counters)
     }
 
+    /// The newest commit that was taken.
+    #[must_use]
+    pub fn taken(&self) -> CommitNo {
+        self.taken
+    }
+
     /// Every row that reads show, in the order of keys.
     pub fn all_rows(&self) -> impl Iterator<Item = Result<Row, Failure>> + '_ {
         Table::ALL
