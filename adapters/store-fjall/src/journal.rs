@@ -21,6 +21,8 @@ const TRAILER: &[u8] = b"FJL\x03";
 const START: u8 = 1;
 const ITEM: u8 = 2;
 const END: u8 = 3;
+/// Empties a tree. We never write it, so it is a damaged tag.
+const CLEAR: u8 = 4;
 /// Number of items, sequence number.
 const START_BYTES: usize = 4 + 8;
 /// Kind, compression, tree, and the lengths of key, value, and value as it was compressed.
@@ -106,6 +108,7 @@ impl<R: BufRead> Journal<R> {
         loop {
             match self.bytes::<1>()? {
                 [ITEM] if items == count => return Ok(Batch::Torn),
+                [CLEAR] => return Ok(Batch::Torn),
                 [ITEM] => {
                     if !self.item(&mut checksum)? {
                         return Ok(Batch::Torn);

@@ -270,3 +270,49 @@ impl Span {
         self.from >= self.to
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use nightjar_model::{ConversationId, Secret, Uid};
+    use nightjar_store_suite::Source;
+
+    use super::*;
+
+    fn bytes(key: &Key) -> Vec<u8> {
+        encode(key, Vec::new())
+    }
+
+    #[test]
+    fn bytes_sort_as_keys_do_and_no_two_keys_share_them() {
+        let mut source = Source::seeded(1);
+        let mut keys: Vec<Key> = (0..20_000).map(|_| source.key()).collect();
+        keys.sort();
+        keys.dedup();
+        assert!(keys.len() > 1_000, "{} different keys", keys.len());
+        let bytes: Vec<Vec<u8>> = keys.iter().map(bytes).collect();
+        let wrong = (1..keys.len()).find(|at| bytes[at - 1] >= bytes[*at]);
+        assert_eq!(wrong.map(|at| (&keys[at - 1], &keys[at])), None);
+    }
+
+    #[test]
+    fn tables_stand_in_the_order_of_keys() {
+        let numbers: Vec<u8> = Table::ALL.iter().map(|table| *table as u8).collect();
+        assert!(numbers.is_sorted(), "{numbers:?}");
+        let mut source = Source::seeded(2);
+        let mut met: Vec<u8> = (0..5_000).map(|_| Table::of(&source.key()) as u8).collect();
+        met.sort_unstable();
+        met.dedup();
+        assert_eq!(met, numbers, "every table was met");
+    }
+
+    #[test]
+    fn the_bytes_on_the_disk_stay_what_they_are() {
+        let group = ConversationId::parse("g:x").unwrap();
+        assert_eq!(bytes(&Key::Entry(group.clone(), 258)), b"\0\0\x18g:x\0\0\0\0\0\0\0\x01\x02");
+        let trace = Key::Trace(Some(Uid::parse("a").unwrap()), group.clone(), WallMs(1), 2);
+        assert_eq!(bytes(&trace), b"\0\0\x78\x01a\0g:x\0\0\0\0\0\0\0\0\x01\0\0\0\0\0\0\0\x02");
+        assert_eq!(bytes(&Key::Trace(None, group, WallMs(1), 2))[..4], *b"\0\0\x78\0");
+        let token = Key::Token("\0".into(), "\u{1}".into(), Secret::new("t".into()));
+        assert_eq!(bytes(&token), b"\0\0\x60\x01\x01\0\x01\x02\0t\0");
+    }
+}

@@ -76,3 +76,41 @@ fn row<R: DeserializeOwned>(table: &'static str, bytes: &[u8]) -> Result<R, Fail
     }
     Ok(row)
 }
+
+#[cfg(test)]
+mod tests {
+    use nightjar_domain::EventRow;
+    use nightjar_store_suite::Source;
+
+    use super::*;
+
+    #[test]
+    fn rows_of_every_table_come_back() {
+        let mut source = Source::seeded(1);
+        for _ in 0..2_000 {
+            let row = source.row();
+            assert_eq!(decode(Table::of(&row.key()), &encode(&row)).unwrap(), row);
+        }
+    }
+
+    #[test]
+    fn a_row_of_a_later_version_is_refused_by_name() {
+        let mut bytes = encode(&Row::Event(EventRow { number: 1, json: "{}".into() }));
+        bytes[0] = VERSION + 1;
+        let failure = decode(Table::Event, &bytes).unwrap_err();
+        assert!(
+            matches!(failure, Failure::Version { table: "event", found } if found == VERSION + 1),
+            "{failure}"
+        );
+    }
+
+    #[test]
+    fn a_row_that_is_too_short_or_too_long_is_refused_by_name() {
+        let bytes = encode(&Row::Event(EventRow { number: 1, json: "{}".into() }));
+        let long = [&bytes[..], &[0]].concat();
+        for bytes in [&bytes[..0], &bytes[..1], &bytes[..bytes.len() - 1], &long] {
+            let failure = decode(Table::Event, bytes).unwrap_err();
+            assert!(matches!(failure, Failure::Row { table: "event", .. }), "{failure}");
+        }
+    }
+}

@@ -1,0 +1,191 @@
+//! What `tests/data/format-1` holds: rows of every table, as they were when it was written.
+
+use nightjar_domain::{
+    BindingRow, ConversationRow, CursorRow, DeviceRow, EventCursorRow, EventRow, MemberRow,
+    MessageRow, OwnRow, PlaceRow, RecalledRow, Row, SentRow, TokenRow, TraceRow, UserRow, WorkRow,
+};
+use nightjar_model::{
+    Binding, BindingKey, ClientMsgId, ConversationId, ConversationKind, DeviceId, Entry, EntryKind,
+    Environment, Lane, Mentions, MessageId, Platform, PushSpec, Secret, Seq, Step, Uid, WallMs,
+};
+
+fn group() -> ConversationId {
+    ConversationId::parse("g:team").unwrap()
+}
+
+fn alice() -> Uid {
+    Uid::parse("alice").unwrap()
+}
+
+fn bob() -> Uid {
+    Uid::parse("bob").unwrap()
+}
+
+fn phone() -> DeviceId {
+    DeviceId::parse("phone").unwrap()
+}
+
+fn message_id(seq: Seq) -> MessageId {
+    MessageId::new(WallMs(1_700_000_000_000 + seq), &[7; 10])
+}
+
+/// In the order of keys.
+pub(crate) fn rows() -> Vec<Row> {
+    let mut rows = conversation();
+    rows.extend(user());
+    rows
+}
+
+fn entry(seq: Seq, kind: EntryKind, content: &[u8]) -> Entry {
+    Entry {
+        conversation: group(),
+        seq,
+        message_id: message_id(seq),
+        from: alice(),
+        client_msg_id: ClientMsgId::parse("c 1").unwrap(),
+        at: WallMs(1_700_000_000_000 + seq),
+        kind,
+        ordinal: 1,
+        own_ordinal: 1,
+        content: content.to_vec().into(),
+        sealed: false,
+        recalled: false,
+        push: None,
+        expires_at: None,
+    }
+}
+
+fn conversation() -> Vec<Row> {
+    let push = PushSpec {
+        title: Some("Title".into()),
+        body: None,
+        sound: Some("ping".into()),
+        silent: false,
+        mentions: Mentions::Users(vec![bob()]),
+        data: Some("{\"k\":1}".into()),
+    };
+    vec![
+        Row::Conversation(ConversationRow {
+            conversation: group(),
+            kind: ConversationKind::Group,
+            name: Some("Team".into()),
+            owner: Some(alice()),
+            head: 3,
+            floor: 0,
+            ordinal: 1,
+            last_at: WallMs(1_700_000_000_003),
+        }),
+        Row::Member(MemberRow {
+            conversation: group(),
+            uid: bob(),
+            is_owner: false,
+            joined: 1,
+            joined_ordinal: 0,
+            left: Some(3),
+        }),
+        Row::Entry(Entry {
+            push: Some(Box::new(push)),
+            expires_at: Some(WallMs(1_800_000_000_000)),
+            ..entry(
+                1,
+                EntryKind::Message,
+                "{ \"type\":\"text\", \"body\":\"caf\u{e9}\\n\" }".as_bytes(),
+            )
+        }),
+        Row::Entry(entry(2, EntryKind::Recall { target: 1 }, b"")),
+        Row::Entry(Entry {
+            sealed: true,
+            recalled: true,
+            ..entry(3, EntryKind::Members, &[0, 0xff, 0xfe])
+        }),
+        Row::Sent(SentRow {
+            uid: alice(),
+            client_msg_id: ClientMsgId::parse("c 1").unwrap(),
+            conversation: group(),
+            seq: 1,
+            message_id: message_id(1),
+            at: WallMs(1_700_000_000_001),
+        }),
+        Row::Message(MessageRow { message_id: message_id(1), conversation: group(), seq: 1 }),
+        Row::Own(OwnRow { conversation: group(), uid: alice(), seq: 1, own_ordinal: 1 }),
+        Row::Recalled(RecalledRow { conversation: group(), seq: 1, from: alice() }),
+        Row::Work(WorkRow { lane: Lane(200), conversation: group(), from: 1, head: 3 }),
+    ]
+}
+
+fn user() -> Vec<Row> {
+    vec![
+        Row::User(UserRow {
+            uid: bob(),
+            name: Some("Bob".into()),
+            avatar: None,
+            counter_ceiling: 2048,
+            tokens_valid_from: WallMs(5),
+        }),
+        Row::Device(DeviceRow {
+            uid: bob(),
+            device_id: phone(),
+            platform: Some(Platform::Ios),
+            created_at: WallMs(1),
+            seen_at: WallMs(2),
+            session: "s".into(),
+            resume_hash: vec![1, 2, 3],
+            signed_out: false,
+            tokens_valid_from: WallMs(3),
+        }),
+        Row::Binding(BindingRow {
+            uid: bob(),
+            device_id: phone(),
+            binding: Binding {
+                key: BindingKey { provider: "apns".into(), credential: "main".into() },
+                token: Secret::new("0a1b".into()),
+                locale: Some("de-CH".into()),
+                environment: Some(Environment::Sandbox),
+                bound_at: WallMs(4),
+            },
+        }),
+        Row::Token(TokenRow {
+            provider: "apns".into(),
+            credential: "main".into(),
+            token: Secret::new("0a1b".into()),
+            uid: bob(),
+            device_id: phone(),
+        }),
+        Row::Cursor(CursorRow {
+            uid: bob(),
+            device_id: phone(),
+            conversation: group(),
+            stored: 3,
+            surfaced: 2,
+            settled: 1,
+            showing: vec![(1, 1), (3, 3)],
+            showing_shared: true,
+        }),
+        Row::Place(PlaceRow {
+            uid: bob(),
+            conversation: group(),
+            joined: 0,
+            left: Some(3),
+            read: 1,
+            read_ordinal: 1,
+            read_own: 0,
+            version: 9,
+            version_head: 3,
+            offline_said: 1,
+        }),
+        Row::Trace(TraceRow {
+            uid: Some(bob()),
+            conversation: group(),
+            at: WallMs(1_700_000_000_002),
+            n: 1,
+            device_id: Some(phone()),
+            from: 1,
+            to: 3,
+            step: Step::Decided,
+            reason: Some("push".into()),
+            detail: None,
+        }),
+        Row::Event(EventRow { number: 1, json: "{\"event\":\"message.offline\"}".into() }),
+        Row::EventCursor(EventCursorRow { receiver: "default".into(), number: 1 }),
+    ]
+}
