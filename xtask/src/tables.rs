@@ -5,7 +5,9 @@
 use std::collections::BTreeMap;
 
 use anyhow::{Context, Result, bail};
-use nightjar_model::Reject;
+use nightjar_model::{DueReason, Reject};
+use nightjar_push::SilentReason;
+use nightjar_wire::Kind;
 
 use crate::tree;
 
@@ -16,7 +18,9 @@ struct Block {
 }
 
 const BLOCKS: &[Block] = &[
+    Block { file: "docs/protocol.md", name: "commands", render: commands },
     Block { file: "docs/protocol.md", name: "rejects", render: rejects },
+    Block { file: "docs/protocol.md", name: "reasons", render: reasons },
     Block { file: "docs/protocol.md", name: "limits", render: limits },
 ];
 
@@ -87,6 +91,30 @@ fn table(head: &[&str], rows: impl IntoIterator<Item = Vec<String>>) -> String {
     let rule = format!("|{}\n", "---|".repeat(head.len()));
     let body: String = rows.into_iter().map(|row| line(&row)).collect();
     line(&head) + &rule + &body
+}
+
+fn commands() -> Result<String> {
+    let row = |kind: &Kind| {
+        let answer = kind.answer();
+        vec![
+            kind.number().to_string(),
+            format!("`{}`", kind.name()),
+            kind.direction().to_owned(),
+            if answer.is_empty() { String::new() } else { format!("`{answer}`") },
+        ]
+    };
+    Ok(table(&["number", "command", "sent by", "answer"], Kind::ALL.iter().map(row)))
+}
+
+/// Why a debt fell due, then why nothing was pushed.
+fn reasons() -> Result<String> {
+    let due = DueReason::ALL.iter().map(|reason| (reason.as_str(), "due", reason.message()));
+    let silent =
+        SilentReason::ALL.iter().map(|reason| (reason.as_str(), "silent", reason.message()));
+    let row = |(name, kind, message): (&str, &str, &str)| {
+        vec![format!("`{name}`"), kind.to_owned(), message.to_owned()]
+    };
+    Ok(table(&["reason", "of", "means"], due.chain(silent).map(row)))
 }
 
 fn rejects() -> Result<String> {
@@ -165,6 +193,14 @@ mod tests {
             "a\n<!-- generated: x -->\nnew\n<!-- end -->\nb\n<!-- end -->\n"
         );
         assert!(replaced(page, "y", "").unwrap_err().to_string().contains("generated: y"));
+    }
+
+    #[test]
+    fn every_command_and_every_reason_has_its_row() {
+        let (commands, reasons) = (commands().unwrap(), reasons().unwrap());
+        assert!(commands.contains("| 4 | `send` | client | `SendAnswer` |"), "{commands}");
+        let count = DueReason::ALL.len() + SilentReason::ALL.len();
+        assert_eq!(reasons.lines().count(), 2 + count);
     }
 
     #[test]

@@ -99,6 +99,13 @@ impl Node {
         for scope in [None, Some(uid.clone())] {
             events.extend(self.trace_rows(ctx, scope, &id, seq, entry.at)?);
         }
+        // Nothing that follows from a message happens before it is safe, however early it was
+        // decided; and a row of several entries has the time of its first step.
+        let committed = events.iter().find(|event| event.step == Step::Committed);
+        let safe_at = committed.map_or(entry.at, |event| event.at.max(entry.at));
+        for event in events.iter_mut().skip(1) {
+            event.at = event.at.max(safe_at);
+        }
         events.sort_by_key(|event| (event.at, event.step));
         Ok(Reply::Trace(events))
     }
@@ -126,9 +133,7 @@ impl Node {
             .chain(waiting)
             .filter(|row| (row.from..=row.to).contains(&seq))
             .map(|row| TraceEvent {
-                // A row of several entries has the time of its first step; no step of this one
-                // was before it came.
-                at: row.at.max(at),
+                at: row.at,
                 device_id: row.device_id,
                 step: row.step,
                 reason: row.reason,
