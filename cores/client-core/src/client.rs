@@ -1,11 +1,26 @@
-//! The machine.
+//! The machine: its parts, time, and what waits for commits. `connection.rs`, `incoming.rs`,
+//! `inbox.rs`, `sending.rs`, `reading.rs`, `notes.rs` and `syncing.rs` hold what each part does.
 
-use std::collections::VecDeque;
+use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
 
-use nightjar_model::{Mono, Now};
+use nightjar_model::{ConversationId, Mono, Now};
+use nightjar_wire::Packet;
 
-use crate::{Config, Identity, Input, Link, Output, Restored};
+use crate::app::App;
+use crate::dialer::Dialer;
+use crate::dice::Dice;
+use crate::link::LinkEvent;
+use crate::notes::Notes;
+use crate::outbox::Outbox;
+use crate::place::Place;
+use crate::pulse::Pulse;
+use crate::requests::{Asked, Requests};
+use crate::then::Thens;
+use crate::{
+    AccountRow, Config, ConnectionId, Event, Identity, Indicator, Input, Link, Output, Restored,
+    Row, defaults,
+};
 
 /// One account on one device.
 ///
@@ -13,8 +28,54 @@ use crate::{Config, Identity, Input, Link, Output, Restored};
 /// in order. `Now::mono` goes on while the machine sleeps, if the platform has such a clock.
 #[derive(Debug)]
 pub struct Client {
-    link: Link,
+    pub(crate) config: Arc<Config>,
+    pub(crate) identity: Identity,
+
+    pub(crate) link: Link,
+    /// The newest attempt.
+    pub(crate) connection: ConnectionId,
+    /// The end of connecting, of the hello, or of a logout.
+    pub(crate) until: Mono,
+    pub(crate) dialer: Dialer,
+    pub(crate) pulse: Pulse,
+    /// The system has seen no network since.
+    pub(crate) network_lost_at: Option<Mono>,
+    pub(crate) app: App,
+    pub(crate) is_logging_out: bool,
+    indicator: Indicator,
+
+    pub(crate) account: AccountRow,
+    pub(crate) places: BTreeMap<ConversationId, Box<Place>>,
+    pub(crate) outbox: Outbox,
+    pub(crate) requests: Requests,
+    pub(crate) notes: Option<Box<Notes>>,
+    /// Grows with each use of a place.
+    pub(crate) uses: u64,
+
+    /// Conversations with something to acknowledge, each once, and since when it waits.
+    pub(crate) unacked: Vec<ConversationId>,
+    pub(crate) ack_at: Option<Mono>,
+    pub(crate) ack_messages: u32,
+    /// Conversations with a gap, each once.
+    pub(crate) gaps: Vec<ConversationId>,
+    /// Conversations whose reading the server is to be told of, each once.
+    pub(crate) unread_told: Vec<ConversationId>,
+    pub(crate) wants_sync: bool,
+    /// The server had no room: nothing of this kind is asked before.
+    pub(crate) ask_from: Mono,
+    pub(crate) send_from: Mono,
+
+    pub(crate) now: Now,
+    pub(crate) dice: Dice,
+    /// Milliseconds the process was frozen, so far.
+    slept_ms: u64,
+
     outputs: VecDeque<Output>,
+    pub(crate) rows: Vec<Row>,
+    /// Conversations whose row is to be written, each once.
+    touched: Vec<ConversationId>,
+    pub(crate) is_account_touched: bool,
+    pub(crate) thens: Thens,
 }
 
 impl Client {
@@ -22,35 +83,273 @@ impl Client {
     /// app is in the foreground until it says otherwise.
     #[must_use]
     pub fn new(config: Arc<Config>, identity: Identity, restored: Restored, now: Now) -> Self {
-        let _ = (config, identity, restored, now);
-        Self { link: Link::Stopped, outputs: VecDeque::new() }
+        let Restored { account, mut places, outgoing, withdrawn } = restored;
+        places.truncate(defaults::PLACES_MAX);
+        let newest = places.len() as u64;
+        let notes = Notes::restored(withdrawn, &places);
+        let places = places.iter().zip((0..=newest).rev()).map(|(row, used)| {
+            (row.conversation.clone(), Box::new(Place { used, ..Place::restored(row) }))
+        });
+        Self {
+            dialer: Dialer::new(config.servers),
+            config,
+            identity,
+            link: Link::Stopped,
+            connection: ConnectionId(0),
+            until: now.mono,
+            pulse: Pulse::new(0, 0.0, now.mono),
+            network_lost_at: None,
+            app: App::new(account.app_order_end),
+            is_logging_out: false,
+            indicator: Indicator::Stopped,
+            account,
+            places: places.collect(),
+            outbox: Outbox::restored(outgoing, now.mono.0),
+            requests: Requests::default(),
+            notes,
+            uses: newest + 1,
+            unacked: Vec::new(),
+            ack_at: None,
+            ack_messages: 0,
+            gaps: Vec::new(),
+            unread_told: Vec::new(),
+            wants_sync: false,
+            ask_from: Mono(0),
+            send_from: Mono(0),
+            now,
+            dice: Dice::default(),
+            slept_ms: 0,
+            outputs: VecDeque::new(),
+            rows: Vec::new(),
+            touched: Vec::new(),
+            is_account_touched: false,
+            thens: Thens::default(),
+        }
     }
 
     /// Takes one input. `random` are fresh random bytes: ids and jitter are made of them.
     pub fn handle(&mut self, input: Input<'_>, now: Now, random: &[u8; 16]) {
-        let _ = (input, now, random);
+        self.dice = Dice::new(random);
+        self.notice_freeze(now.mono);
+        self.now = now;
+        self.take(input);
+        self.time_passed();
+        self.settle();
+    }
+
+    fn take(&mut self, input: Input<'_>) {
+        match input {
+            Input::Start => self.start(),
+            Input::Stop => self.stop(),
+            Input::Foreground { conversation } => self.came_to_screen(conversation),
+            Input::Background { grace_ms } => self.app.background(grace_ms, self.now.mono),
+            Input::NetworkLost => self.network_lost(),
+            Input::NetworkChanged => self.network_changed(),
+            Input::Token(token) => self.take_token(token),
+            Input::Connected(connection) => self.connected(connection),
+            Input::Packet(connection, bytes) => self.received(connection, bytes),
+            Input::Closed(connection) => self.closed(connection),
+            Input::Committed(number) => self.committed(number),
+            Input::CommitFailed => self.end(crate::Ended::StoreFailed),
+            Input::Notified(id) => self.notified(&id),
+            Input::NotNotified(id) => self.not_notified(&id),
+            Input::Send(draft) => self.write(*draft),
+            Input::Retry(id) => self.retry(&id),
+            Input::Cancel(id) => self.cancel(&id),
+            Input::Read { conversation, seq } => self.read(&conversation, seq),
+            Input::Recall { conversation, seq } => self.recall(&conversation, seq),
+            Input::History { conversation, before, limit } => {
+                self.history(conversation, before, limit);
+            }
+            Input::Typing(to) => self.typing(&to),
+            Input::Logout { unbind } => self.log_out(unbind),
+            Input::Timeout => {}
+        }
     }
 
     /// What to do next; `None` when there is nothing until the next input.
     pub fn poll(&mut self) -> Option<Output> {
-        self.outputs.pop_front()
+        let output = self.outputs.pop_front();
+        if output.is_none() {
+            // Idle clients may be many in a process; their empty queues would add up.
+            self.outputs = VecDeque::new();
+        }
+        output
     }
 
     /// When to call [`Self::handle`] with [`Input::Timeout`]; `None` while nothing is awaited.
     #[must_use]
     pub fn wait_until(&self) -> Option<Mono> {
-        None
+        let link = match self.link {
+            Link::Stopped | Link::NoToken => None,
+            Link::Ended => return None,
+            Link::Waiting => self.dialer.next_try(),
+            Link::Connecting | Link::Greeting => Some(self.until),
+            Link::Online => self.online_until(),
+        };
+        let outbox = self.outbox.check_at().map(|awake| Mono(awake).after(self.slept_ms));
+        link.into_iter().chain(outbox).min()
+    }
+
+    fn online_until(&self) -> Option<Mono> {
+        let lost = self.network_lost_at.map(|at| at.after(defaults::NETWORK_LOST_MS));
+        [
+            Some(self.pulse.wait_until()),
+            self.is_logging_out.then_some(self.until),
+            lost,
+            self.requests.wait_until(),
+            self.ack_at,
+            self.ask_until(),
+            self.send_until(),
+        ]
+        .into_iter()
+        .flatten()
+        .min()
     }
 
     /// Whether the shell may hand in another packet: not while the store or the shell is behind.
     #[must_use]
     pub fn wants_packets(&self) -> bool {
-        self.link.is_connected()
+        self.link.is_connected() && !self.is_behind()
     }
 
     /// Where the link is.
     #[must_use]
     pub fn link(&self) -> Link {
         self.link
+    }
+
+    /// Whether messages still go out by themselves: in the outbox and not failed.
+    #[must_use]
+    pub fn is_sending(&self) -> bool {
+        self.outbox.is_waiting()
+    }
+
+    /// Store or shell are behind, so nothing is read and silence proves nothing.
+    pub(crate) fn is_behind(&self) -> bool {
+        self.thens.commits_open() >= defaults::COMMITS_MAX as u64
+            || self.outputs.len() >= defaults::OUTPUTS_MAX
+    }
+
+    // Time.
+
+    /// Milliseconds in which the process was not frozen; the outbox counts in them.
+    pub(crate) fn awake(&self) -> u64 {
+        self.now.mono.since(Mono(self.slept_ms))
+    }
+
+    /// A timer fires much too late when the process was frozen. Its socket is dead then, whatever
+    /// it looks like, and the time does not count.
+    fn notice_freeze(&mut self, now: Mono) {
+        let Some(expected) = self.wait_until().map(|at| at.max(self.now.mono)) else { return };
+        let late_ms = now.since(expected);
+        if late_ms <= defaults::FROZEN_MS {
+            return;
+        }
+        self.slept_ms += late_ms;
+        self.now.mono = now;
+        self.thawed();
+    }
+
+    fn time_passed(&mut self) {
+        let now = self.now.mono;
+        match self.link {
+            Link::Waiting if self.dialer.next_try().is_some_and(|at| at <= now) => self.connect(),
+            Link::Connecting | Link::Greeting if self.until <= now => self.lost(),
+            Link::Online => self.online_time_passed(),
+            _ => {}
+        }
+        self.check_outbox();
+    }
+
+    // What is to be done.
+
+    pub(crate) fn output(&mut self, output: Output) {
+        self.outputs.push_back(output);
+    }
+
+    pub(crate) fn tell(&mut self, event: Event) {
+        self.outputs.push_back(Output::Event(event));
+    }
+
+    pub(crate) fn send(&mut self, packet: &Packet) {
+        self.outputs.push_back(Output::Send(self.connection, packet.to_bytes()));
+    }
+
+    /// Sends a request; its answer comes back as `asked`.
+    pub(crate) fn ask(
+        &mut self,
+        asked: Asked,
+        kind: nightjar_wire::Kind,
+        body: nightjar_wire::Body,
+    ) {
+        let serial = self.requests.add(asked, self.now.mono);
+        self.send(&Packet::request(serial, kind, body));
+    }
+
+    /// Moves the link, if the table allows it.
+    pub(crate) fn moved(&mut self, event: LinkEvent) -> bool {
+        let next = self.link.next(event);
+        self.link = next.unwrap_or(self.link);
+        next.is_some()
+    }
+
+    /// The place's row is to be written.
+    pub(crate) fn touch(&mut self, conversation: &ConversationId) {
+        if let Some(place) = self.places.get_mut(conversation)
+            && !std::mem::replace(&mut place.is_touched, true)
+        {
+            self.touched.push(conversation.clone());
+        }
+    }
+
+    /// Everything that follows from what happened: what may be sent is sent, what is to be kept
+    /// becomes a commit, and what waited for none is done.
+    fn settle(&mut self) {
+        loop {
+            self.send_what_may_go();
+            self.gather_rows();
+            if !self.rows.is_empty() {
+                self.commit();
+            } else if !self.run_free_thens() {
+                break;
+            }
+        }
+        self.show_link();
+    }
+
+    fn send_what_may_go(&mut self) {
+        if self.link == Link::Online {
+            self.tell_app_state();
+            self.send_messages();
+            self.ask_what_is_wanted();
+            self.acknowledge();
+        }
+    }
+
+    fn gather_rows(&mut self) {
+        if std::mem::take(&mut self.is_account_touched) {
+            self.account.app_order_end = self.app.order_end();
+            self.rows.push(Row::Account(Box::new(self.account.clone())));
+        }
+        for conversation in std::mem::take(&mut self.touched) {
+            if let Some(place) = self.places.get_mut(&conversation) {
+                place.is_touched = false;
+                self.rows.push(Row::Place(Box::new(place.row(&conversation))));
+            }
+        }
+    }
+
+    fn show_link(&mut self) {
+        let indicator = match self.link {
+            Link::Stopped | Link::Ended => Indicator::Stopped,
+            Link::Connecting | Link::Greeting => Indicator::Connecting,
+            Link::Online => Indicator::Online,
+            Link::Waiting => Indicator::Waiting { next_try: self.dialer.next_try() },
+            Link::NoToken => Indicator::Waiting { next_try: None },
+        };
+        if std::mem::replace(&mut self.indicator, indicator) != indicator {
+            self.tell(Event::Link(indicator));
+        }
     }
 }

@@ -48,6 +48,13 @@ pub const SEND_WINDOW: u32 = 1;
 
 /// A message above a gap waits so long for the missing ones before they are asked for.
 pub const GAP_WAIT_MS: u64 = 500;
+/// Messages that were only heard of are asked for after so long: the server may be about to
+/// deliver them.
+pub const BACKLOG_WAIT_MS: u64 = 5_000;
+/// What a server had no room for is asked again after so long.
+pub const ASK_AGAIN_MS: u64 = 1_000;
+/// After a restart the marks of so many conversations are told again, the newest ones.
+pub const RETOLD_MAX: u64 = 64;
 /// An answer to `history`, `sync`, `read` or `recall` may take so long.
 pub const ANSWER_MS: u64 = 15_000;
 /// Gaps that are being filled at a time.

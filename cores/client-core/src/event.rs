@@ -1,6 +1,10 @@
 //! What a user interface is told.
 
-use nightjar_model::{ClientMsgId, ConversationId, MessageId, Mono, Reject, Seq, Target, WallMs};
+use std::sync::Arc;
+
+use nightjar_model::{
+    ClientMsgId, ConversationId, MessageId, Mono, Reject, Seq, Target, Uid, WallMs,
+};
 use nightjar_wire::Kind;
 
 use crate::{ConversationRow, MessageRow, Standing};
@@ -14,7 +18,7 @@ pub enum Event {
     Synced,
     /// A message of this account's conversations; each once. Also the user's own messages of other
     /// devices, with `alert` false.
-    Message(Box<MessageRow>),
+    Message(Arc<MessageRow>),
     /// A message the user wrote is safe in the outbox.
     Queued {
         /// Its id, for good.
@@ -73,14 +77,14 @@ pub enum Event {
         /// Where.
         conversation: ConversationId,
         /// Who.
-        from: String,
+        from: Uid,
     },
     /// The answer to [`crate::Input::History`]; its messages are committed, too.
     History {
         /// Where.
         conversation: ConversationId,
         /// Ascending.
-        messages: Vec<MessageRow>,
+        messages: Vec<Arc<MessageRow>>,
         /// The newest place of the conversation.
         head_seq: Seq,
     },

@@ -15,12 +15,28 @@
 //!
 //! Read [`Input`], [`Output`] and [`Client`] first, then `link.rs` for the states.
 
+mod app;
 mod client;
+mod connection;
 pub mod defaults;
+mod dialer;
+mod dice;
 mod event;
+mod inbox;
+mod incoming;
 mod io;
 mod link;
+mod notes;
+mod outbox;
+mod pieces;
+mod place;
+mod pulse;
+mod reading;
+mod requests;
 mod rows;
+mod sending;
+mod syncing;
+mod then;
 
 pub use client::Client;
 pub use event::{Ended, Event, FailReason, Indicator, NeedToken};

@@ -1,5 +1,7 @@
 //! What the client keeps across restarts: rows with absolute values, written as they are.
 
+use std::sync::Arc;
+
 use bytes::Bytes;
 use nightjar_model::{
     ClientMsgId, ConversationId, ConversationKind, MessageId, NotificationId, PushSpec, Secret,
@@ -16,9 +18,9 @@ pub enum Row {
     /// How far a conversation is. Key: `conversation`.
     Place(Box<PlaceRow>),
     /// A message. Key: (`conversation`, `seq`); one that is there already stays as it is.
-    Message(Box<MessageRow>),
+    Message(Arc<MessageRow>),
     /// A message was taken back: the content of the message at (`conversation`, `seq`) becomes
-    /// `{"type":"recalled"}`, if `by` wrote it.
+    /// `{"type":"recalled"}`, if `by` wrote it: anybody can write what looks like a recall.
     Recalled {
         /// Where.
         conversation: ConversationId,
@@ -50,6 +52,8 @@ pub struct AccountRow {
     pub unread: u64,
     /// Its version.
     pub bv: u64,
+    /// App-state reports of this session have numbers below this.
+    pub app_order_end: u64,
 }
 
 /// What a conversation is, as `sync` said.
@@ -74,12 +78,11 @@ pub struct PlaceRow {
     pub stored: Seq,
     /// Closed ranges above `stored` that are stored, too: what lies between is missing.
     pub pieces: Vec<(Seq, Seq)>,
-    /// `stored` was taken from a message of our own or from `sync`: older ones may still arrive.
-    pub is_guess: bool,
+    /// Only what lies above this place is really here: `stored` was taken from a message of our
+    /// own or from `sync`, and older messages may still arrive. `None` once one did.
+    pub guessed_above: Option<Seq>,
     /// Shown up to here.
     pub surfaced: Seq,
-    /// The user read up to here.
-    pub read: Seq,
     /// The server knows that the user read up to here.
     pub read_told: Seq,
     /// The numbers people see.

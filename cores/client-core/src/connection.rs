@@ -1,0 +1,343 @@
+//! Connecting, greeting, and every way a connection ends.
+
+use nightjar_model::{ByeReason, ConversationId, Reject, Secret};
+use nightjar_wire::{Body, Kind, Packet, body};
+
+use crate::dialer::Dialer;
+use crate::link::LinkEvent;
+use crate::pulse::{Beat, Pulse};
+use crate::requests::Asked;
+use crate::{Client, ConnectionId, Ended, Event, Link, NeedToken, Output, defaults};
+
+/// The protocol this client speaks.
+const PROTOCOL: u32 = 1;
+
+impl Client {
+    pub(crate) fn start(&mut self) {
+        if self.moved(LinkEvent::Start) {
+            self.dialer.now(self.now.mono);
+        }
+    }
+
+    pub(crate) fn stop(&mut self) {
+        let was = self.link;
+        if self.is_logging_out {
+            return self.end(Ended::LoggedOut { confirmed: false });
+        }
+        if !self.moved(LinkEvent::Stop) {
+            return;
+        }
+        if was == Link::Online {
+            self.acknowledge_now();
+            self.say_bye(ByeReason::Background);
+        }
+        self.drop_connection(was);
+    }
+
+    /// The token the app was asked for, or a newer one for the next hello.
+    pub(crate) fn take_token(&mut self, token: Secret<String>) {
+        self.identity.token = token;
+        if self.moved(LinkEvent::Token) {
+            self.dialer.now(self.now.mono);
+        }
+    }
+
+    pub(crate) fn network_lost(&mut self) {
+        self.dialer.network(false);
+        self.network_lost_at.get_or_insert(self.now.mono);
+    }
+
+    /// The path may be another one: an open connection has to prove itself.
+    pub(crate) fn network_changed(&mut self) {
+        self.dialer.network(true);
+        self.network_lost_at = None;
+        match self.link {
+            Link::Waiting => self.dialer.nudge(self.now.mono),
+            Link::Online => self.pulse.doubt(self.now.mono),
+            _ => {}
+        }
+    }
+
+    /// The user wants something sent or seen: a wait is not worth its while any more.
+    pub(crate) fn nudge(&mut self) {
+        if self.link == Link::Waiting {
+            self.dialer.nudge(self.now.mono);
+        }
+    }
+
+    pub(crate) fn connect(&mut self) {
+        if !self.moved(LinkEvent::Try) {
+            return;
+        }
+        self.connection = ConnectionId(self.connection.0.wrapping_add(1));
+        self.until = self.now.mono.after(defaults::CONNECT_MS);
+        let to = self.dialer.dial();
+        let (connection, within_ms) = (self.connection, defaults::CONNECT_MS);
+        self.output(Output::Connect { connection, to, within_ms });
+    }
+
+    pub(crate) fn connected(&mut self, connection: ConnectionId) {
+        if connection != self.connection || !self.moved(LinkEvent::Opened) {
+            return;
+        }
+        self.until = self.now.mono.after(defaults::HELLO_MS);
+        let (app_state, grace_ms) = self.app.told(self.now.mono);
+        // A hello cannot name the conversation that is open.
+        self.app.is_untold = self.app.open().is_some();
+        let hello = body::Hello {
+            token: self.identity.token.expose().clone(),
+            device_id: self.identity.device_id.to_string(),
+            platform: self.config.platform.as_str().to_owned(),
+            app_state: app_state.to_owned(),
+            resume: self.account.resume.as_ref().map(|token| token.expose().clone()),
+            sync: self.account.sync.clone(),
+            client: self.config.client.clone(),
+            protocol: Some(PROTOCOL),
+            grace_ms,
+        };
+        self.ask(Asked::Hello, Kind::Hello, Body::Hello(hello));
+    }
+
+    pub(crate) fn greeted(&mut self, answer: body::HelloAnswer) {
+        if !self.moved(LinkEvent::Greeted) {
+            return;
+        }
+        let now = self.now.mono;
+        self.dialer.online(now);
+        self.pulse = Pulse::new(answer.heartbeat_s, self.dice.fraction(), now);
+        self.app.greeted(answer.resumed);
+        self.account.resume = Some(Secret::new(answer.resume));
+        self.is_account_touched = true;
+        (self.ask_from, self.send_from) = (now, now);
+        self.wants_sync = self.config.syncs;
+        self.badge(answer.unread, answer.bv);
+        self.take_up_places();
+        self.resume_messages();
+    }
+
+    /// What the last connection may have left unsaid is said again.
+    fn take_up_places(&mut self) {
+        let newest = self.uses.saturating_sub(defaults::RETOLD_MAX);
+        let mut again: Vec<ConversationId> = Vec::new();
+        let mut owing = Vec::new();
+        let mut gaps = Vec::new();
+        for (conversation, place) in &mut self.places {
+            let was_told = place.told_stored > 0 || place.told_surfaced > 0;
+            (place.told_stored, place.told_surfaced) = (0, 0);
+            if was_told || place.is_unacked || place.used >= newest {
+                again.push(conversation.clone());
+            }
+            if place.owes_read() {
+                owing.push(conversation.clone());
+            }
+            if place.gap().is_some() {
+                gaps.push(conversation.clone());
+            }
+        }
+        again.iter().for_each(|conversation| self.owe_ack(conversation));
+        owing.into_iter().for_each(|conversation| self.owe_read(conversation));
+        gaps.iter().for_each(|conversation| self.notice_gap(conversation));
+    }
+
+    pub(crate) fn closed(&mut self, connection: ConnectionId) {
+        if connection == self.connection && self.link.is_connected() {
+            self.lost();
+        }
+    }
+
+    /// The attempt failed or the connection is gone, or as good as gone.
+    pub(crate) fn lost(&mut self) {
+        let was = self.link;
+        if self.is_logging_out {
+            return self.end(Ended::LoggedOut { confirmed: false });
+        }
+        if self.moved(LinkEvent::Lost) {
+            self.dialer.lost(self.now.mono, self.dice);
+            self.drop_connection(was);
+        }
+    }
+
+    /// The process was frozen.
+    pub(crate) fn thawed(&mut self) {
+        let was = self.link;
+        if self.moved(LinkEvent::Lost) {
+            self.dialer.thawed(self.now.mono);
+            self.drop_connection(was);
+        }
+    }
+
+    /// The server does not take the token.
+    fn needs_token(&mut self, why: NeedToken) {
+        let was = self.link;
+        if self.moved(LinkEvent::TokenBad) {
+            self.drop_connection(was);
+            self.tell(Event::TokenNeeded(why));
+        }
+    }
+
+    /// Over for good.
+    pub(crate) fn end(&mut self, why: Ended) {
+        let was = self.link;
+        if self.moved(LinkEvent::End) {
+            self.is_logging_out = false;
+            if !matches!(why, Ended::StoreFailed) {
+                self.account.resume = None;
+                self.is_account_touched = true;
+            }
+            self.drop_connection(was);
+            self.tell(Event::Ended(why));
+        }
+    }
+
+    fn drop_connection(&mut self, was: Link) {
+        if was.is_connected() {
+            self.output(Output::Close(self.connection));
+        }
+        self.network_lost_at = None;
+        self.outbox.link_lost();
+        for asked in self.requests.clear() {
+            self.unanswered(asked);
+        }
+    }
+
+    fn unanswered(&mut self, asked: Asked) {
+        let kind = match asked {
+            Asked::Fill(conversation, ..) => {
+                if let Some(place) = self.places.get_mut(&conversation) {
+                    place.is_filling = false;
+                }
+                return;
+            }
+            Asked::Read(conversation, _) => {
+                if let Some(place) = self.places.get_mut(&conversation) {
+                    place.is_telling_read = false;
+                }
+                return;
+            }
+            Asked::History(_) => Kind::History,
+            Asked::Recall => Kind::Recall,
+            _ => return,
+        };
+        self.tell(Event::Refused { kind, reject: None });
+    }
+
+    pub(crate) fn online_time_passed(&mut self) {
+        let now = self.now.mono;
+        if self.is_logging_out && self.until <= now {
+            return self.end(Ended::LoggedOut { confirmed: false });
+        }
+        let is_lost = |at: nightjar_model::Mono| now.since(at) >= defaults::NETWORK_LOST_MS;
+        if self.network_lost_at.is_some_and(is_lost) {
+            return self.lost();
+        }
+        for asked in self.requests.late(now) {
+            let is_for_the_user = matches!(asked, Asked::History(_) | Asked::Recall);
+            self.unanswered(asked);
+            if !is_for_the_user {
+                return self.lost();
+            }
+        }
+        self.beat();
+    }
+
+    fn beat(&mut self) {
+        if self.is_behind() {
+            self.pulse.heard(self.now.mono);
+        }
+        match self.pulse.beat(self.now.mono) {
+            Beat::Rest => {}
+            Beat::Ping => self.ask(Asked::Ping, Kind::Ping, Body::Empty),
+            Beat::Dead => self.lost(),
+        }
+    }
+
+    fn say_bye(&mut self, reason: ByeReason) {
+        let bye = body::Bye { reason: reason.as_str().to_owned(), ..body::Bye::default() };
+        self.send(&Packet::one_way(Kind::Bye, Body::Bye(bye)));
+    }
+
+    /// What came cannot be read. Once may be bad luck.
+    pub(crate) fn misread(&mut self) {
+        self.say_bye(ByeReason::Protocol);
+        self.disagreed();
+    }
+
+    fn disagreed(&mut self) {
+        match self.dialer.misread() {
+            defaults::PROTOCOL_ERRORS_MAX.. => self.end(Ended::Protocol),
+            _ => self.lost(),
+        }
+    }
+
+    /// The server ends it.
+    pub(crate) fn told_bye(&mut self, bye: body::Bye) {
+        let reason = ByeReason::ALL.into_iter().find(|reason| reason.as_str() == bye.reason);
+        match reason {
+            _ if self.is_logging_out => self.end(Ended::LoggedOut { confirmed: false }),
+            Some(ByeReason::Kicked) => self.end(Ended::Kicked { text: bye.text }),
+            Some(ByeReason::Replaced) => self.end(Ended::Replaced),
+            Some(ByeReason::Expired) => self.needs_token(NeedToken::Expired),
+            Some(ByeReason::Protocol) => self.disagreed(),
+            Some(ByeReason::Drain) => {
+                self.lost();
+                let after_ms = bye.reconnect_after_ms.unwrap_or(0);
+                self.dialer.asked(after_ms, bye.redirect.as_deref(), self.now.mono, self.dice);
+            }
+            Some(ByeReason::Slow | ByeReason::Background) | None => {
+                self.lost();
+                if let Some(after_ms) = bye.reconnect_after_ms {
+                    self.dialer.not_before(self.now.mono.after(Dialer::bounded(after_ms)));
+                }
+            }
+        }
+    }
+
+    /// The server does not take the hello.
+    pub(crate) fn refused_hello(&mut self, reject: Option<Reject>, retry: bool) {
+        match reject {
+            Some(Reject::BadToken) => self.needs_token(NeedToken::Bad),
+            Some(Reject::TokenExpired) => self.needs_token(NeedToken::Expired),
+            Some(Reject::TokenRevoked) => self.end(Ended::Kicked { text: None }),
+            Some(reject) if !retry => self.end(Ended::Refused(reject)),
+            None if !retry => self.end(Ended::Refused(Reject::Internal)),
+            // A drain names its moment in the bye that follows.
+            Some(Reject::Draining) => {}
+            _ => self.lost(),
+        }
+    }
+
+    pub(crate) fn log_out(&mut self, unbind: bool) {
+        if self.link != Link::Online {
+            return self.end(Ended::LoggedOut { confirmed: false });
+        }
+        self.is_logging_out = true;
+        self.until = self.now.mono.after(defaults::LOGOUT_MS);
+        let logout = body::Logout { unbind: Some(unbind) };
+        self.ask(Asked::Logout, Kind::Logout, Body::Logout(logout));
+    }
+
+    pub(crate) fn came_to_screen(&mut self, conversation: Option<ConversationId>) {
+        let was_foreground = self.app.is_foreground();
+        if let Some(conversation) = &conversation {
+            self.clear_notifications(conversation);
+        }
+        self.app.foreground(conversation);
+        if !was_foreground {
+            self.nudge();
+            self.show_everything();
+        }
+    }
+
+    /// The server is told before anything else.
+    pub(crate) fn tell_app_state(&mut self) {
+        if !std::mem::take(&mut self.app.is_untold) {
+            return;
+        }
+        let (state, grace_ms) = self.app.told(self.now.mono);
+        let conversation = self.app.open().map(ConversationId::to_string);
+        let (order, is_new_block) = self.app.next_order();
+        self.is_account_touched |= is_new_block;
+        let state = body::AppState { state: state.to_owned(), grace_ms, conversation, order };
+        self.ask(Asked::AppState, Kind::AppState, Body::AppState(state));
+    }
+}
