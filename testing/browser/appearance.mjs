@@ -69,10 +69,10 @@ async function held(suite, tab, look, what) {
   const name = `${what} ${look.width} ${look.colorScheme}`;
   await suite.shot(tab, name.replaceAll(' ', '-'));
   await suite.check(`axe finds nothing: ${name}`, async () => equal(await tab.axe(), []));
-  await suite.check(`nothing scrolls sideways: ${name}, ${WIDTHS.join(' ')} px`, async () => {
+  await suite.check(`nothing scrolls sideways or is cut: ${name}, ${WIDTHS.join(' ')} px`, async () => {
     for (const width of WIDTHS) {
       await tab.page.setViewportSize({ width, height: look.height });
-      equal([width, await tab.sideways()], [width, []]);
+      equal([width, await tab.sideways(), await tab.cut()], [width, [], []]);
     }
     await tab.page.setViewportSize({ width: look.width, height: look.height });
   });

@@ -108,4 +108,21 @@ export class Tab {
       return found;
     });
   }
+
+  /** Counts and states in the top bar that are cut, or that something else covers. */
+  cut() {
+    return this.page.evaluate(() => {
+      const found = [];
+      for (const node of document.querySelectorAll('.top .count, .top .pill')) {
+        if (!node.checkVisibility()) continue;
+        if (node.scrollHeight > node.clientHeight + 1 || node.scrollWidth > node.clientWidth + 1) found.push(`${node.id} is cut`);
+        const { left, right, top, bottom } = node.getBoundingClientRect();
+        for (const other of document.querySelectorAll('.who-text > *')) {
+          const box = other.getBoundingClientRect();
+          if (box.left < right && left < box.right && box.top < bottom && top < box.bottom) found.push(`${node.id} covers ${other.id}`);
+        }
+      }
+      return found;
+    });
+  }
 }
