@@ -3,6 +3,7 @@
 //! `serve.rs` joins the parts; no rule about messaging lives here.
 
 mod banner;
+mod bench;
 mod config;
 mod listen;
 mod metrics;
@@ -59,6 +60,8 @@ enum Verb {
         #[arg(long = "in")]
         input: PathBuf,
     },
+    /// Load a server and print what it costs, as one JSON object.
+    Bench(Box<nightjar_load::BenchOptions>),
 }
 
 #[derive(Args, Default)]
@@ -87,6 +90,7 @@ fn main() -> ExitCode {
         Verb::Verify { data_dir } => stores::verify(&data_dir),
         Verb::Export { data_dir, out } => stores::export(&data_dir, &out),
         Verb::Import { data_dir, input } => stores::import(&data_dir, &input),
+        Verb::Bench(options) => bench::bench(*options),
     };
     match done {
         Ok(()) => ExitCode::SUCCESS,
