@@ -61,3 +61,32 @@ impl Overlay {
         self.rows.range::<[u8], _>(keys)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use nightjar_domain::EventRow;
+
+    use super::*;
+
+    fn row(json: &str) -> Option<Row> {
+        Some(Row::Event(EventRow { number: 1, json: json.into() }))
+    }
+
+    fn look(overlay: &Overlay, key: &[u8]) -> Option<Option<Row>> {
+        overlay.look(key).map(|over| over.row.clone())
+    }
+
+    #[test]
+    fn a_row_stays_until_the_last_commit_that_wrote_it_is_safe() {
+        let mut overlay = Overlay::default();
+        overlay.lay(CommitNo(1), vec![(b"a".into(), row("1")), (b"b".into(), row("1"))]);
+        overlay.lay(CommitNo(2), vec![(b"a".into(), row("2"))]);
+        overlay.lay(CommitNo(3), vec![(b"c".into(), row("3")), (b"c".into(), None)]);
+        overlay.settle(CommitNo(1));
+        assert_eq!(look(&overlay, b"a"), Some(row("2")), "written again");
+        assert_eq!(look(&overlay, b"b"), None, "in the store");
+        assert_eq!(look(&overlay, b"c"), Some(None), "deleted");
+        overlay.settle(CommitNo(3));
+        assert!(overlay.rows.is_empty() && overlay.commits.is_empty(), "{overlay:?}");
+    }
+}

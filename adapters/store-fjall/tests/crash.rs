@@ -6,6 +6,7 @@ use std::env;
 use std::io::{BufRead, BufReader};
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
+use std::time::{Duration, Instant};
 
 use nightjar_domain::{CommitNo, Row, Rows, Store, Submitted};
 use nightjar_store_fjall::{Failure, FjallStore, Options};
@@ -15,6 +16,8 @@ use nightjar_store_suite::History;
 const DIRECTORY: &str = "NIGHTJAR_STORE_CHILD_DIRECTORY";
 /// Commits a process writes when nobody kills it.
 const COMMITS_MAX: u64 = 20_000;
+/// How long a store may be full before the process gives up.
+const FULL_MAX: Duration = Duration::from_secs(30);
 const SEED: u64 = 7;
 
 fn history() -> History {
@@ -32,10 +35,12 @@ fn child(directory: &Path, options: Options) {
     let history = history();
     for number in start + 1..=start + COMMITS_MAX {
         println!("submit {number}");
+        let start = Instant::now();
         loop {
             match store.submit(history.commit(number)) {
                 Submitted::Taken(_) => break,
-                Submitted::Full => std::thread::yield_now(),
+                Submitted::Full if start.elapsed() < FULL_MAX => std::thread::yield_now(),
+                Submitted::Full => return println!("stuck"),
                 Submitted::Broken(_) => return println!("refused"),
             }
         }
@@ -114,10 +119,10 @@ fn a_killed_process_leaves_every_safe_commit_and_a_prefix_of_the_others() {
     }
     let test = "a_killed_process_leaves_every_safe_commit_and_a_prefix_of_the_others";
     let mut rng = fastrand::Rng::new();
-    for _ in 0..4 {
+    for _ in 0..6 {
         let directory = tempfile::tempdir().unwrap();
         let mut length = 0;
-        for _ in 0..6 {
+        for _ in 0..8 {
             let lines_max = rng.usize(1..400);
             let said = listen(start(test, directory.path(), "exec \"$0\" \"$@\""), lines_max);
             assert!(said.lines.len() >= lines_max, "it ended by itself: {said:?}");
