@@ -1,0 +1,81 @@
+//! P3: a message is handed over for a device once, under one name; again only when the provider
+//! did not take it, or across a crash. What was shown, read or taken back is not alerted.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use nightjar_model::{ConversationId, Seq};
+use nightjar_push::Ticket;
+
+use crate::phone::PhoneNo;
+use crate::reference::Place;
+
+/// The watch.
+#[derive(Debug, Default)]
+pub(crate) struct Alerts {
+    /// The provider said that it took it, and the server heard it.
+    delivered: BTreeSet<(PhoneNo, Place)>,
+    /// Shown on the device up to here, as the server heard it.
+    surfaced: BTreeMap<(PhoneNo, ConversationId), Seq>,
+    /// Requests at the provider.
+    flying: BTreeMap<Ticket, (PhoneNo, Place, bool)>,
+    /// The last place handed over, by lane.
+    last: BTreeMap<(PhoneNo, ConversationId), Seq>,
+}
+
+impl Alerts {
+    /// A request is handed over; answers what is wrong with that.
+    pub(crate) fn handed(
+        &mut self,
+        phone: PhoneNo,
+        place: &Place,
+        is_shared: bool,
+        ticket: Ticket,
+    ) -> Option<&'static str> {
+        let lane = (phone, place.0.clone());
+        self.flying.insert(ticket, (phone, place.clone(), is_shared));
+        let last = self.last.entry(lane.clone()).or_default();
+        if place.1 < *last {
+            return Some("is handed over after a later message");
+        }
+        *last = place.1;
+        if self.delivered.contains(&(phone, place.clone())) {
+            return Some("is handed over again though the provider took it");
+        }
+        if self.surfaced.get(&lane).is_some_and(|upto| place.1 <= *upto) {
+            return Some("is handed over though the device said it showed it");
+        }
+        None
+    }
+
+    /// The server hears an answer; the phone, the place, and whether the id was shared.
+    pub(crate) fn answered(
+        &mut self,
+        ticket: Ticket,
+        is_taken: bool,
+    ) -> Option<(PhoneNo, Place, bool)> {
+        let (phone, place, is_shared) = self.flying.remove(&ticket)?;
+        if is_taken {
+            self.delivered.insert((phone, place.clone()));
+        }
+        Some((phone, place, is_shared))
+    }
+
+    pub(crate) fn was_taken(&self, phone: PhoneNo, place: &Place) -> bool {
+        self.delivered.contains(&(phone, place.clone()))
+    }
+
+    /// The server hears that the device showed everything up to here.
+    pub(crate) fn surfaced(&mut self, phone: PhoneNo, conversation: &ConversationId, upto: Seq) {
+        let surfaced = self.surfaced.entry((phone, conversation.clone())).or_default();
+        *surfaced = upto.max(*surfaced);
+    }
+
+    pub(crate) fn surfaced_upto(&self, phone: PhoneNo, conversation: &ConversationId) -> Seq {
+        self.surfaced.get(&(phone, conversation.clone())).copied().unwrap_or(0)
+    }
+
+    /// Across a crash a message may be handed over again.
+    pub(crate) fn crashed(&mut self) {
+        *self = Self::default();
+    }
+}

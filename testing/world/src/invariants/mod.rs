@@ -1,0 +1,37 @@
+//! The promises P1 to P6, each watched where it can break.
+//!
+//! P1 is checked where messages are answered, given and stored (`order.rs`, `end.rs`), P2 in
+//! `dark.rs`, P3 in `alert.rs`, P4 in `withdrawal.rs`, P5 in `badge.rs`, P6 in `belongs.rs`.
+
+mod alert;
+mod badge;
+mod belongs;
+mod dark;
+mod end;
+mod order;
+mod withdrawal;
+
+pub(crate) use alert::Alerts;
+pub(crate) use badge::Badges;
+pub(crate) use dark::{Dark, Told};
+pub(crate) use withdrawal::Withdrawals;
+
+/// What the server may take beyond a deadline: a turn, the disk, a look every quarter second.
+pub(crate) const SLACK_MS: u64 = 1_000;
+/// After a process is ready, what is open is pushed within so long.
+pub(crate) const READY_WITHIN_MS: u64 = 2_000;
+/// After the process stood still or the disk was slow: a second for its sockets, and the slack.
+pub(crate) const STALL_EXCUSE_MS: u64 = 2_000;
+/// Withdrawals reach their device within so long.
+pub(crate) const WITHDRAW_WITHIN_MS: u64 = 2_000;
+
+/// A promise that was not kept.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Violation {
+    /// Milliseconds since the world began.
+    pub at_ms: u64,
+    /// `P1` to `P6`.
+    pub invariant: &'static str,
+    /// What is wrong, for people.
+    pub text: String,
+}

@@ -1,0 +1,128 @@
+//! P4: a notification whose message was read or taken back is taken off: the device is told
+//! within two seconds where it is connected or can be pushed.
+
+use std::collections::BTreeMap;
+
+use nightjar_model::{ConversationId, NotificationId};
+
+use crate::acts::short;
+use crate::invariants::WITHDRAW_WITHIN_MS;
+use crate::phone::{PhoneNo, Shown};
+use crate::reference::Place;
+use crate::world::World;
+
+/// The watch.
+#[derive(Debug, Default)]
+pub(crate) struct Withdrawals {
+    /// Devices to be told, and since when.
+    owed: BTreeMap<(PhoneNo, NotificationId), (Place, u64)>,
+    excused_until_ms: u64,
+}
+
+impl Withdrawals {
+    /// From now on the device is to be told.
+    pub(crate) fn owe(&mut self, phone: PhoneNo, id: NotificationId, place: Place, now_ms: u64) {
+        self.owed.entry((phone, id)).or_insert((place, now_ms));
+    }
+
+    /// The server tells the device, one way or another.
+    pub(crate) fn told(&mut self, phone: PhoneNo, id: &NotificationId) {
+        self.owed.remove(&(phone, id.clone()));
+    }
+
+    /// The device is owed nothing any more.
+    pub(crate) fn forgive(&mut self, phone: PhoneNo) {
+        self.owed.retain(|(other, _), _| *other != phone);
+    }
+
+    pub(crate) fn excuse(&mut self, until_ms: u64) {
+        self.excused_until_ms = self.excused_until_ms.max(until_ms);
+    }
+
+    /// After a crash the next push or hello tells.
+    pub(crate) fn crashed(&mut self) {
+        self.owed.clear();
+    }
+
+    pub(crate) fn is_watching(&self) -> bool {
+        !self.owed.is_empty()
+    }
+
+    /// Those that are late, taken out.
+    pub(crate) fn late(
+        &mut self,
+        now_ms: u64,
+        within_ms: u64,
+    ) -> Vec<(PhoneNo, NotificationId, Place)> {
+        let is_late = |since_ms: u64| now_ms > (since_ms + within_ms).max(self.excused_until_ms);
+        let late: Vec<_> =
+            self.owed.iter().filter(|(_, (_, since_ms))| is_late(*since_ms)).collect();
+        let late: Vec<_> = late
+            .into_iter()
+            .map(|((phone, id), (place, _))| (*phone, id.clone(), place.clone()))
+            .collect();
+        for (phone, id, _) in &late {
+            self.told(*phone, id);
+        }
+        late
+    }
+}
+
+impl World {
+    /// Something was read or taken back: what the phone shows of it, and the server knows of, is
+    /// to be taken off.
+    pub(crate) fn owe_withdrawals(&mut self, phone: PhoneNo, conversation: &ConversationId) {
+        let now_ms = self.agenda.now_ms();
+        let shown: Vec<(NotificationId, Place)> = self.phones[phone]
+            .shade
+            .iter()
+            .filter(|(_, shown)| shown.conversation == *conversation)
+            .filter(|(_, shown)| self.is_settled(phone, shown))
+            .filter_map(|(id, shown)| {
+                let last = *shown.seqs.last()?;
+                Some((id.clone(), (conversation.clone(), last)))
+            })
+            .collect();
+        for (id, place) in shown {
+            let alerts = &self.reference.alerts;
+            let is_known = alerts.was_taken(phone, &place)
+                || alerts.surfaced_upto(phone, conversation) >= place.1;
+            if is_known {
+                self.reference.withdrawals.owe(phone, id, place, now_ms);
+                self.watch();
+            }
+        }
+    }
+
+    /// Whether nobody needs to be told any more of what a notification stands for.
+    pub(crate) fn is_settled(&self, phone: PhoneNo, shown: &Shown) -> bool {
+        let known = &self.reference.known;
+        let read = known.read_upto(&self.phones[phone].uid, &shown.conversation);
+        shown
+            .seqs
+            .iter()
+            .all(|seq| *seq <= read || known.recalled.contains(&(shown.conversation.clone(), *seq)))
+    }
+
+    /// Looks for devices that were not told in time.
+    pub(crate) fn check_withdrawals(&mut self) {
+        let now_ms = self.agenda.now_ms();
+        for (phone, id, place) in self.reference.withdrawals.late(now_ms, WITHDRAW_WITHIN_MS) {
+            let can_be_told = self.reference.dark.is_live(phone)
+                || self.reference.known.bound.contains_key(&phone)
+                    && !self.dead_tokens.contains(&phone);
+            let shown = self.phones[phone].shade.get(&id);
+            let is_left = shown.is_some_and(|shown| self.is_settled(phone, shown));
+            if can_be_told && is_left {
+                let name = &self.phones[phone].name;
+                let text = format!(
+                    "{name} still shows {} for {} #{} and was not told",
+                    short(&id),
+                    place.0,
+                    place.1
+                );
+                self.violated("P4", text);
+            }
+        }
+    }
+}

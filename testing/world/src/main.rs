@@ -1,0 +1,96 @@
+//! `cargo xtask world`: runs seeds, prints one JSON object, and the play of what went wrong.
+
+use std::io::Write;
+use std::path::PathBuf;
+use std::process::ExitCode;
+use std::time::Instant;
+
+use clap::Parser;
+use nightjar_model::sabotage::{Sabotage, choose};
+use nightjar_world::{Report, run};
+
+/// Runs the simulated world.
+#[derive(Parser)]
+#[command(bin_name = "cargo xtask world")]
+struct Arguments {
+    /// How many seeds to run.
+    #[arg(long, default_value_t = 100)]
+    seeds: u64,
+    /// The first seed.
+    #[arg(long, default_value_t = 1)]
+    seed: u64,
+    /// A fault that a core commits on purpose; the run ends when it is found.
+    #[arg(long, value_name = "NAME")]
+    sabotage: Option<String>,
+    /// Print the names of the faults.
+    #[arg(long)]
+    list_sabotages: bool,
+    /// Write the first violation's play, or the last seed's without one, to a file.
+    #[arg(long, value_name = "FILE")]
+    trace: Option<PathBuf>,
+}
+
+fn main() -> ExitCode {
+    let arguments = Arguments::parse();
+    if arguments.list_sabotages {
+        for sabotage in Sabotage::ALL {
+            println!("{}", sabotage.name());
+        }
+        return ExitCode::SUCCESS;
+    }
+    let sabotage = arguments.sabotage.as_deref();
+    let fault = sabotage.map(|name| Sabotage::ALL.into_iter().find(|fault| fault.name() == name));
+    if fault == Some(None) {
+        eprintln!("there is no such sabotage; --list-sabotages names them");
+        return ExitCode::from(2);
+    }
+    choose(fault.flatten());
+    match look(&arguments) {
+        Ok(report) if report.violations == 0 => ExitCode::SUCCESS,
+        Ok(_) => ExitCode::FAILURE,
+        Err(error) => {
+            eprintln!("{error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn look(arguments: &Arguments) -> anyhow::Result<Report> {
+    let start = Instant::now();
+    let mut report = Report::default();
+    let seeds = arguments.seed..arguments.seed.saturating_add(arguments.seeds);
+    for seed in seeds.clone() {
+        let outcome = run(seed, false);
+        report.take(seed, &outcome);
+        if outcome.violation.is_some() && report.violations == 1 {
+            tell(arguments, seed)?;
+        }
+        if report.violations > 0 && arguments.sabotage.is_some() {
+            break;
+        }
+    }
+    if let (Some(last), 0, Some(path)) = (seeds.last(), report.violations, &arguments.trace) {
+        std::fs::write(path, run(last, true).play)?;
+    }
+    let seconds = start.elapsed().as_secs_f64().max(0.001);
+    report.events_per_s = (report.events as f64 / seconds) as u64;
+    report.simulated_hours = (report.simulated_hours * 10.0).round() / 10.0;
+    println!("{}", serde_json::to_string(&report)?);
+    Ok(report)
+}
+
+/// The same seed is the same run: this time it is written down.
+fn tell(arguments: &Arguments, seed: u64) -> anyhow::Result<()> {
+    let outcome = run(seed, true);
+    if let Some(violation) = &outcome.violation {
+        let mut err = std::io::stderr().lock();
+        if arguments.trace.is_none() {
+            writeln!(err, "{}", outcome.play)?;
+        }
+        writeln!(err, "seed {seed}: {} {}", violation.invariant, violation.text)?;
+    }
+    if let Some(path) = &arguments.trace {
+        std::fs::write(path, &outcome.play)?;
+    }
+    Ok(())
+}

@@ -1,0 +1,159 @@
+//! Connections between phones and the server: delay, order, loss, and ends that nobody hears of.
+//!
+//! One connection keeps its order, like TCP; different connections overtake each other. A cut
+//! connection swallows everything in both directions and tells nobody. Bytes for a frozen app are
+//! taken by its kernel and read when it thaws.
+
+use std::collections::{BTreeMap, VecDeque};
+
+use bytes::Bytes;
+use nightjar_client_core::ConnectionId;
+use nightjar_model::ConnId;
+
+use crate::phone::PhoneNo;
+use crate::world::{What, World};
+
+/// Towards the server.
+#[derive(Debug, Clone)]
+pub(crate) enum Up {
+    Open,
+    Packet(Bytes),
+    End,
+}
+
+/// Towards a phone.
+#[derive(Debug, Clone)]
+pub(crate) enum Down {
+    Opened,
+    Packet(Bytes),
+    End,
+}
+
+/// All connections that ever were and are not over.
+#[derive(Debug, Default)]
+pub(crate) struct Network {
+    pub(crate) connections: BTreeMap<ConnId, Connection>,
+    opened: u64,
+}
+
+/// One connection.
+#[derive(Debug)]
+pub(crate) struct Connection {
+    pub(crate) phone: PhoneNo,
+    /// The phone's own name for it, and the run of the app that opened it.
+    pub(crate) name: ConnectionId,
+    pub(crate) boot: u32,
+    latency_ms: u64,
+    /// The last arrivals: what is sent later does not arrive earlier.
+    up_at_ms: u64,
+    down_at_ms: u64,
+    /// Packets go nowhere, and nobody is told.
+    pub(crate) is_cut: bool,
+    /// What the phone's kernel took for an app that is frozen.
+    pub(crate) kernel: VecDeque<Down>,
+}
+
+impl World {
+    /// A phone dials; the network decides what comes of it.
+    pub(crate) fn dial(&mut self, phone: PhoneNo, name: ConnectionId) {
+        let latency_ms = self.draw(self.weather.latency_ms.clone());
+        self.network.opened += 1;
+        let conn = ConnId(self.network.opened);
+        let now_ms = self.agenda.now_ms();
+        let boot = self.phones[phone].boot;
+        self.phones[phone].connections.insert(name, conn);
+        self.network.connections.insert(
+            conn,
+            Connection {
+                phone,
+                name,
+                boot,
+                latency_ms,
+                up_at_ms: now_ms,
+                down_at_ms: now_ms,
+                is_cut: !self.phones[phone].has_network,
+                kernel: VecDeque::new(),
+            },
+        );
+        self.send_up(conn, Up::Open);
+    }
+
+    /// Sends towards the server.
+    pub(crate) fn send_up(&mut self, conn: ConnId, up: Up) {
+        let late_ms = self.lateness();
+        let now_ms = self.agenda.now_ms();
+        let Some(connection) = self.network.connections.get_mut(&conn) else { return };
+        if connection.is_cut {
+            return;
+        }
+        let at_ms = (now_ms + connection.latency_ms + late_ms).max(connection.up_at_ms);
+        connection.up_at_ms = at_ms;
+        self.agenda.at(at_ms, What::Up(conn, up));
+    }
+
+    /// Sends towards the phone.
+    pub(crate) fn send_down(&mut self, conn: ConnId, down: Down) {
+        let late_ms = self.lateness();
+        let now_ms = self.agenda.now_ms();
+        let Some(connection) = self.network.connections.get_mut(&conn) else { return };
+        if connection.is_cut {
+            return;
+        }
+        let at_ms = (now_ms + connection.latency_ms + late_ms).max(connection.down_at_ms);
+        connection.down_at_ms = at_ms;
+        self.agenda.at(at_ms, What::Down(conn, down));
+    }
+
+    /// What a packet waits beyond the latency of its connection; now and then one is lost and
+    /// sent again.
+    fn lateness(&mut self) -> u64 {
+        if !self.weather.is_wild {
+            return 0;
+        }
+        match self.rng.u32(0..200) {
+            0 => self.rng.u64(200..3_000),
+            _ => self.rng.u64(0..8),
+        }
+    }
+
+    /// What arrives at a phone.
+    pub(crate) fn down_arrives(&mut self, conn: ConnId, down: Down) {
+        let Some(connection) = self.network.connections.get_mut(&conn) else { return };
+        let phone = connection.phone;
+        if connection.is_cut || self.phones[phone].boot != connection.boot {
+            return;
+        }
+        if self.phones[phone].is_frozen {
+            connection.kernel.push_back(down);
+        } else {
+            self.phone_receives(conn, down);
+        }
+    }
+
+    /// Nothing goes through the phone's connections any more, and nobody is told.
+    pub(crate) fn cut(&mut self, phone: PhoneNo) {
+        for connection in self.network.connections.values_mut().filter(|c| c.phone == phone) {
+            connection.is_cut = true;
+        }
+    }
+
+    /// What is on the phone's connections waits for so long.
+    pub(crate) fn hold_up(&mut self, phone: PhoneNo, ms: u64) {
+        let until_ms = self.agenda.now_ms() + ms;
+        for connection in self.network.connections.values_mut().filter(|c| c.phone == phone) {
+            connection.up_at_ms = connection.up_at_ms.max(until_ms);
+            connection.down_at_ms = connection.down_at_ms.max(until_ms);
+        }
+    }
+
+    /// The phone's end is gone; the server hears of it if the network lets it.
+    pub(crate) fn hang_up(&mut self, phone: PhoneNo, name: ConnectionId) {
+        if let Some(conn) = self.phones[phone].connections.remove(&name) {
+            self.send_up(conn, Up::End);
+            if let Some(connection) = self.network.connections.get_mut(&conn) {
+                // Nothing reaches an app that closed its socket.
+                connection.boot = u32::MAX;
+            }
+        }
+    }
+}

@@ -1,0 +1,471 @@
+//! What the world sees of the server: every decision and every answer, checked against the
+//! reference.
+
+use nightjar_domain::{Commit, CommitNo, Key, Row, Rows, Write};
+use nightjar_model::{
+    AppStateReport, Command, ConnId, ConversationId, Notice, Reject, Reply, SendCommand, SentReply,
+    Seq, Step,
+};
+use nightjar_node::{Effect, Origin};
+use nightjar_push::{Answer, Outcome, PushRequest, SilentReason, Ticket};
+use nightjar_store_memory::Crash;
+
+use crate::acts::short;
+use crate::invariants::Told;
+use crate::phone::PhoneNo;
+use crate::reference::{Ask, Fact, Kind, Message, Place};
+use crate::server::WALL_START_MS;
+use crate::world::World;
+
+impl World {
+    /// A command goes to the node.
+    pub(crate) fn server_asks(&mut self, origin: Origin, ask: Ask) {
+        let now_ms = self.agenda.now_ms();
+        let phone = ask.conn.and_then(|conn| self.phone_of(conn));
+        if let (Some(phone), Some(conn), Command::Lost) = (phone, ask.conn, &ask.command) {
+            self.reference.dark.lost(phone, conn);
+        }
+        if let Command::ReportAppState { uid, device_id, state } = &ask.command
+            && let Some(phone) = self.phone_named(uid, device_id)
+        {
+            let told = told(state, now_ms);
+            self.reference.dark.told(phone, None, told, now_ms);
+        }
+        if let Some(process) = &mut self.server.process {
+            process.asked.insert(origin, ask);
+        }
+    }
+
+    pub(crate) fn phone_of(&self, conn: ConnId) -> Option<PhoneNo> {
+        self.network.connections.get(&conn).map(|connection| connection.phone)
+    }
+
+    /// What one turn came to, in the order it happened: what a handler says before its answer
+    /// follows from the answer.
+    pub(crate) fn server_decided(&mut self, effects: &[Effect], commit: CommitNo) {
+        let mut before = Vec::new();
+        let mut is_behind = self.reference.is_behind;
+        for effect in effects {
+            let Effect::Reply { origin, result } = effect else {
+                before.push(effect);
+                continue;
+            };
+            let ask = self.server.process.as_mut().and_then(|process| process.asked.remove(origin));
+            if let (Some(ask), Ok(reply)) = (ask, result) {
+                is_behind |= self.answered(&ask, reply, commit);
+            }
+            for effect in before.drain(..) {
+                self.unasked(effect, is_behind);
+            }
+        }
+        for effect in before {
+            self.unasked(effect, is_behind);
+        }
+    }
+
+    /// An answer; whether the badges of this turn may lag behind it.
+    fn answered(&mut self, ask: &Ask, reply: &Reply, commit: CommitNo) -> bool {
+        let now_ms = self.agenda.now_ms();
+        let phone = ask.conn.and_then(|conn| self.phone_of(conn));
+        match (&ask.command, reply) {
+            (Command::Send(send), Reply::Sent(sent)) => {
+                if let Some(phone) = phone {
+                    let from = self.reference.owners[phone].clone();
+                    return self.accepted(&from, send, sent, commit);
+                }
+            }
+            (Command::SendAs { from, send }, Reply::Sent(sent)) => {
+                return self.accepted(from, send, sent, commit);
+            }
+            (Command::CreateGroup { group, owner, .. }, Reply::Group(_)) => {
+                let place = (ConversationId::group(group), 1);
+                let message = Message { kind: Kind::Change, from: owner.clone(), ids: None };
+                self.reference.learn(commit, Fact::Accepted(place, message));
+            }
+            (Command::Recall { conversation, seq }, Reply::Seq(own)) => {
+                if let Some(phone) = phone {
+                    self.recalled(phone, (conversation, *seq, *own), commit);
+                }
+                return self.reference.is_large(conversation);
+            }
+            (Command::Read { conversation, seq }, Reply::Badge { unread, bv }) => {
+                if let Some(phone) = phone {
+                    self.was_read(phone, conversation, *seq, commit);
+                    let uid = self.reference.owners[phone].clone();
+                    self.badge(&uid, (*bv, *unread), false);
+                }
+            }
+            (Command::Ack(items), _) => {
+                for item in items.iter().filter(|item| item.surfaced > 0) {
+                    let Some(phone) = phone else { continue };
+                    let upto = item.surfaced.min(self.reference.known.head(&item.conversation));
+                    self.reference.alerts.surfaced(phone, &item.conversation, upto);
+                    self.reference.dark.claimed(phone, &item.conversation, upto);
+                }
+            }
+            (Command::Hello(_), Reply::Hello(hello)) => {
+                if let (Some(phone), Some(conn)) = (phone, ask.conn) {
+                    self.reference.learn(commit, Fact::SignedIn(phone));
+                    let told = self.hellos.remove(&conn).unwrap_or_default();
+                    self.reference.dark.joined(phone, conn, told, now_ms);
+                    for id in &hello.withdraw {
+                        self.reference.withdrawals.told(phone, id);
+                    }
+                    self.badge(&hello.uid, (hello.bv, hello.unread), false);
+                }
+            }
+            (command, Reply::Done) => self.done(phone, command, commit),
+            _ => {}
+        }
+        false
+    }
+
+    fn done(&mut self, phone: Option<PhoneNo>, command: &Command, commit: CommitNo) {
+        match command {
+            Command::PutBinding { uid, device_id, binding } => {
+                let Some(phone) = self.phone_named(uid, device_id) else { return };
+                let token = binding.token.expose().clone();
+                let held = self.reference.known.bound.iter().find(|(_, held)| **held == token);
+                let former = held.map(|(former, _)| *former).filter(|former| *former != phone);
+                self.reference.learn(commit, Fact::Bound(phone, token));
+                if let Some(former) = former {
+                    self.reference.dark.forgive(former);
+                }
+            }
+            Command::DeleteBinding { uid, device_id, .. } => {
+                let Some(phone) = self.phone_named(uid, device_id) else { return };
+                self.reference.learn(commit, Fact::Unbound(phone));
+                self.reference.dark.forgive(phone);
+            }
+            Command::Kick { uid, device_id, .. } => {
+                let Some(phone) = self.phone_named(uid, device_id) else { return };
+                self.signed_out(phone, commit);
+                if let Some(conn) = self.reference.dark.conn(phone) {
+                    self.reference.dark.lost(phone, conn);
+                }
+            }
+            Command::Logout { unbind: true } => {
+                if let Some(phone) = phone {
+                    self.signed_out(phone, commit);
+                }
+            }
+            _ => {}
+        }
+    }
+
+    fn signed_out(&mut self, phone: PhoneNo, commit: CommitNo) {
+        self.reference.learn(commit, Fact::SignedOut(phone));
+        self.reference.dark.forgive(phone);
+        self.reference.withdrawals.forgive(phone);
+    }
+
+    /// A message was accepted, or a resend got its first answer.
+    fn accepted(
+        &mut self,
+        from: &nightjar_model::Uid,
+        send: &SendCommand,
+        sent: &SentReply,
+        commit: CommitNo,
+    ) -> bool {
+        let place: Place = (sent.conversation.clone(), sent.seq);
+        let key = (from.clone(), send.client_msg_id.clone());
+        let first = self.reference.known.sent.get(&key).cloned();
+        match (first, sent.duplicate) {
+            (Some(first), true) if first == (sent.message_id, place.clone()) => {
+                self.cover("duplicates_answered");
+                return false;
+            }
+            (None, false) => {}
+            (first, _) => {
+                let text = format!("{from}'s message got {first:?} as its answer, now {sent:?}");
+                self.violated("P1", text);
+                return false;
+            }
+        }
+        let head = self.reference.known.head(&place.0);
+        if sent.seq != head + 1 {
+            let text = format!("{} has #{} after #{head}", place.0, sent.seq);
+            self.violated("P1", text);
+        }
+        self.cover("messages");
+        let is_silent = send.push.as_ref().is_some_and(|push| push.silent);
+        let kind = if is_silent { Kind::Silent } else { Kind::Message };
+        let ids = Some((sent.message_id, send.client_msg_id.clone()));
+        let message = Message { kind, from: from.clone(), ids };
+        self.reference.learn(commit, Fact::Accepted(place.clone(), message));
+        if kind == Kind::Message {
+            self.owe(from, &place);
+        }
+        self.reference.is_large(&place.0)
+    }
+
+    /// Every device of the others that can be pushed is owed the message.
+    fn owe(&mut self, from: &nightjar_model::Uid, place: &Place) {
+        for uid in self.reference.members(&place.0).into_iter().filter(|uid| uid != from) {
+            for phone in self.reference.phones_of(&uid) {
+                if self.reference.known.bound.contains_key(&phone) {
+                    self.reference.dark.owe(phone, place);
+                    self.watch();
+                }
+            }
+        }
+    }
+
+    fn recalled(
+        &mut self,
+        by: PhoneNo,
+        (conversation, seq, own): (&ConversationId, Seq, Seq),
+        commit: CommitNo,
+    ) {
+        self.cover("recalls");
+        let from = self.reference.owners[by].clone();
+        let message = Message { kind: Kind::Change, from, ids: None };
+        self.reference.learn(commit, Fact::Accepted((conversation.clone(), own), message));
+        let place = (conversation.clone(), seq);
+        self.reference.learn(commit, Fact::Recalled(place.clone()));
+        for phone in 0..self.phones.len() {
+            self.reference.dark.close_one(phone, &place);
+            self.owe_withdrawals(phone, conversation);
+        }
+    }
+
+    fn was_read(&mut self, by: PhoneNo, conversation: &ConversationId, seq: Seq, commit: CommitNo) {
+        self.cover("reads");
+        let uid = self.reference.owners[by].clone();
+        let seq = seq.min(self.reference.known.head(conversation));
+        let fact = Fact::Read(uid.clone(), conversation.clone(), seq);
+        self.reference.learn(commit, fact);
+        for phone in self.reference.phones_of(&uid) {
+            self.reference.dark.close(phone, conversation, seq);
+            if phone != by {
+                self.owe_withdrawals(phone, conversation);
+            }
+        }
+    }
+
+    /// What the server says unasked.
+    fn unasked(&mut self, effect: &Effect, is_behind: bool) {
+        match effect {
+            Effect::Notice { conn, notice: Notice::ReadMarker { unread, bv, .. } } => {
+                if let Some(phone) = self.phone_of(*conn) {
+                    let uid = self.reference.owners[phone].clone();
+                    self.badge(&uid, (*bv, *unread), is_behind);
+                }
+            }
+            Effect::Notice { conn, notice: Notice::Withdraw(ids) } => {
+                if let Some(phone) = self.phone_of(*conn) {
+                    for id in ids {
+                        self.reference.withdrawals.told(phone, id);
+                    }
+                }
+            }
+            Effect::Push { ticket, request } => self.push_decided(*ticket, request, is_behind),
+            _ => {}
+        }
+    }
+
+    pub(crate) fn badge(&mut self, uid: &nightjar_model::Uid, told: (u64, u64), is_behind: bool) {
+        let is_behind = is_behind || self.reference.is_behind;
+        let unread = (!is_behind).then(|| self.reference.unread(uid));
+        if let Some(wrong) = self.reference.badges.decided(uid, told, unread) {
+            self.violated("P5", wrong);
+        }
+    }
+
+    /// An answer leaves the server: what it promises must survive from now on.
+    pub(crate) fn answer_leaves(&mut self, origin: Origin, result: &Result<Reply, Reject>) {
+        let now_ms = self.agenda.now_ms();
+        match result {
+            Ok(Reply::Sent(sent)) if !sent.duplicate => {
+                self.reference.dark.safe(&(sent.conversation.clone(), sent.seq), now_ms);
+            }
+            Ok(Reply::Hello(hello)) => {
+                self.reference.badges.left(&hello.uid, hello.bv, hello.unread);
+            }
+            Ok(Reply::Badge { unread, bv }) => {
+                if let Origin::Conn(conn, _) = origin
+                    && let Some(phone) = self.phone_of(conn)
+                {
+                    let uid = self.reference.owners[phone].clone();
+                    self.reference.badges.left(&uid, *bv, *unread);
+                }
+            }
+            Ok(Reply::Unread(unread)) => self.unread_answered(origin, unread.total),
+            _ => {}
+        }
+    }
+
+    /// The server hears what a provider said.
+    pub(crate) fn server_hears_answer(&mut self, ticket: Ticket, answer: &Answer) {
+        let now_ms = self.agenda.now_ms();
+        let is_taken = answer.outcome == Outcome::Delivered;
+        if !is_taken {
+            self.cover("pushes_not_taken");
+        }
+        let Some((phone, place, _)) = self.reference.alerts.answered(ticket, is_taken) else {
+            return;
+        };
+        if answer.outcome == Outcome::TokenInvalid {
+            self.dead_tokens.insert(phone);
+        }
+        self.reference.dark.answered(phone, &place, ticket, answer, now_ms);
+        if is_taken {
+            self.owe_withdrawals(phone, &place.0);
+        }
+    }
+
+    /// What the server wrote into its trace: named silences close debts.
+    pub(crate) fn read_trace(&mut self, commit: &Commit) {
+        for write in &commit.writes {
+            let Write::Put(Row::Trace(row)) = write else { continue };
+            let phone = row
+                .uid
+                .as_ref()
+                .zip(row.device_id.as_ref())
+                .and_then(|(uid, device_id)| self.phone_named(uid, device_id));
+            self.play_trace(row, phone);
+            let (Some(phone), Step::Decided, Some(reason)) = (phone, row.step, &row.reason) else {
+                continue;
+            };
+            let silent = SilentReason::ALL.iter().find(|silent| silent.as_str() == *reason);
+            if let Some(reason) = silent {
+                self.silenced(phone, *reason, &row.conversation, (row.from, row.to));
+            }
+        }
+    }
+
+    /// A silence closes what it names, if its reason is true.
+    fn silenced(
+        &mut self,
+        phone: PhoneNo,
+        reason: SilentReason,
+        id: &ConversationId,
+        (from, to): (Seq, Seq),
+    ) {
+        self.cover("silences");
+        for place in (from..=to).map(|seq| (id.clone(), seq)) {
+            if !self.is_true(phone, reason, &place) {
+                let (name, seq) = (&self.phones[phone].name, place.1);
+                let text = format!("{name} is silent about {id} #{seq}: {}", reason.as_str());
+                return self.violated("P2", text);
+            }
+            self.reference.dark.close_one(phone, &place);
+        }
+    }
+
+    fn is_true(&self, phone: PhoneNo, reason: SilentReason, place: &Place) -> bool {
+        let known = &self.reference.known;
+        let uid = &self.reference.owners[phone];
+        let is_bound = known.bound.contains_key(&phone);
+        match reason {
+            SilentReason::NoBinding | SilentReason::IllegalBinding => {
+                !is_bound || self.dead_tokens.contains(&phone)
+            }
+            SilentReason::SignedOut => !is_bound,
+            SilentReason::AlreadyRead => known.read_upto(uid, &place.0) >= place.1,
+            SilentReason::Recalled => known.recalled.contains(place),
+            SilentReason::SenderSilent | SilentReason::OwnMessage => known
+                .message(place)
+                .is_none_or(|message| message.kind != Kind::Message || message.from == *uid),
+            _ => false,
+        }
+    }
+
+    /// The store after a crash holds every message that was safe.
+    pub(crate) fn server_crashed(&mut self, _crash: Crash, safe: CommitNo) {
+        self.hellos.clear();
+        for (place, message) in self.reference.crashed(safe) {
+            let key = Key::Entry(place.0.clone(), place.1);
+            let row = self.server.store.load(&key).expect("the store in memory has its rows");
+            let is_there = match (row, message.ids) {
+                (Some(Row::Entry(entry)), Some((id, _))) => entry.message_id == id,
+                (Some(_), None) => true,
+                _ => false,
+            };
+            if !is_there {
+                let text = format!("{} #{} was acknowledged and is gone", place.0, place.1);
+                return self.violated("P1", text);
+            }
+        }
+    }
+
+    fn play_trace(&mut self, row: &nightjar_domain::TraceRow, phone: Option<PhoneNo>) {
+        let at_ms = self.server_moment(row.at.0.saturating_sub(WALL_START_MS));
+        let name = phone.map_or_else(String::new, |no| self.phones[no].name.clone());
+        self.play.line(at_ms, "server", || {
+            let range = match row.to - row.from {
+                0 => format!("#{}", row.from),
+                _ => format!("#{}-{}", row.from, row.to),
+            };
+            let what = format!("{} {range}", row.conversation);
+            let why = row.reason.as_deref().unwrap_or_default();
+            match row.step {
+                Step::Committed => format!("{what} is safe"),
+                Step::Delivered => format!("{what} is given to {name}"),
+                Step::Deadline => format!("{what} is due for {name}: {why}"),
+                Step::Decided => format!("{what} is decided for {name}: {why}"),
+                Step::Provider => format!("{what} for {name}: the provider says {why}"),
+                step => format!("{what} for {name}: {} {why}", step.as_str()).trim_end().into(),
+            }
+        });
+    }
+
+    /// A push is decided; the checks of P3, P5 and P6 at that moment.
+    fn push_decided(&mut self, ticket: Ticket, request: &PushRequest, is_behind: bool) {
+        let Some(phone) = self.phone_named(&request.uid, &request.device_id) else { return };
+        self.check_belongs(phone, request);
+        self.badge(&request.uid, (request.data.bv, request.data.badge), is_behind);
+        for id in &request.data.wd {
+            self.reference.withdrawals.told(phone, id);
+        }
+        if request.alert.is_none() {
+            self.play.line(self.agenda.now_ms(), "server", || {
+                let ids: Vec<String> = request.data.wd.iter().map(short).collect();
+                format!(
+                    "withdraws {} on {}/{} by a push",
+                    ids.join(", "),
+                    request.uid,
+                    request.device_id
+                )
+            });
+            return;
+        }
+        let place: Place = (request.data.conv.clone(), request.data.seq);
+        let is_shared = request.data.nid.as_ref().is_some_and(|id| id.message_id().is_none());
+        let known = &self.reference.known;
+        let wrong = if known.read_upto(&request.uid, &place.0) >= place.1 {
+            Some("is handed over though it was read")
+        } else if !known.is_alertable(&place) {
+            Some("is handed over though nobody is to be told of it")
+        } else {
+            self.reference.alerts.handed(phone, &place, is_shared, ticket)
+        };
+        if let Some(wrong) = wrong {
+            let text = format!("{} #{} for {} {wrong}", place.0, place.1, self.phones[phone].name);
+            self.violated("P3", text);
+        }
+        self.reference.dark.handed(phone, &place.0, ticket);
+        self.play.line(self.agenda.now_ms(), "server", || {
+            let id = request.data.nid.as_ref().map(short).unwrap_or_default();
+            format!(
+                "pushes {} #{} to {}/{} as {id}, badge {}",
+                place.0, place.1, request.uid, request.device_id, request.data.badge
+            )
+        });
+    }
+}
+
+/// What a report tells.
+pub(crate) fn told(state: &AppStateReport, now_ms: u64) -> Told {
+    match state {
+        AppStateReport::Foreground { .. } => Told::Foreground,
+        AppStateReport::Background { grace_ms } => {
+            let grace_until_ms = match grace_ms {
+                0 => 0,
+                -1 => u64::MAX,
+                ms => now_ms + ms.unsigned_abs(),
+            };
+            Told::Background { grace_until_ms }
+        }
+    }
+}

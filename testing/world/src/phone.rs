@@ -1,0 +1,464 @@
+//! A device: a real client core, a disk, an operating system that freezes and kills it, and a
+//! screen with notifications.
+
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::sync::Arc;
+
+use bytes::Bytes;
+use nightjar_client_core::{
+    Client, Config, ConnectionId, Ended, Event, Identity, Input, Notification, Output,
+};
+use nightjar_model::{
+    ClientMsgId, ConnId, ConversationId, DeviceId, MessageId, Mono, NotificationId, Now, Platform,
+    Seq, Uid, WallMs,
+};
+use nightjar_wire::Kind;
+
+use crate::disk::Disk;
+use crate::gateway::token;
+use crate::network::{Down, Up};
+use crate::server::WALL_START_MS;
+use crate::stranger::Stranger;
+use crate::world::{What, World};
+
+/// Which phone; also for a laptop or a tab.
+pub type PhoneNo = usize;
+
+/// A device and what is on it.
+pub(crate) struct Phone {
+    pub(crate) name: String,
+    pub(crate) uid: Uid,
+    pub(crate) device_id: DeviceId,
+    /// What the provider knows it by; the operating system gives a new one now and then.
+    pub(crate) push_token: String,
+    pub(crate) is_stranger: bool,
+    pub(crate) app: Option<App>,
+    /// Runs of the app so far.
+    pub(crate) boot: u32,
+    /// The login token the app got last.
+    pub(crate) issued_at: WallMs,
+    pub(crate) is_signed_in: bool,
+    pub(crate) screen: Screen,
+    pub(crate) is_frozen: bool,
+    pub(crate) has_network: bool,
+    /// The app writes app-state reports from two threads: one may overtake the other.
+    pub(crate) is_hasty: bool,
+    pub(crate) late_report: Option<(ConnectionId, Bytes)>,
+    pub(crate) disk: Disk,
+    written_at_ms: u64,
+    /// Commits that were written while the app was frozen.
+    written: Vec<u64>,
+    posting: BTreeMap<NotificationId, Notification>,
+    pub(crate) shade: BTreeMap<NotificationId, Shown>,
+    /// Messages a person could see: on the screen of the app, or as a notification.
+    pub(crate) seen: BTreeSet<(ConversationId, Seq)>,
+    pub(crate) badge: (u64, u64),
+    pub(crate) sent: BTreeMap<ClientMsgId, (MessageId, ConversationId, Seq)>,
+    pub(crate) connections: BTreeMap<ConnectionId, ConnId>,
+    unread: VecDeque<(ConnectionId, Down)>,
+    timer_at_ms: Option<u64>,
+}
+
+/// What runs on it.
+pub(crate) enum App {
+    Ours(Box<Client>),
+    Strange(Box<Stranger>),
+}
+
+/// What a person sees of the app.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Screen {
+    Foreground(Option<ConversationId>),
+    Background { grace_ms: i64 },
+}
+
+/// A notification on the screen.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Shown {
+    pub(crate) conversation: ConversationId,
+    /// The messages it stands for.
+    pub(crate) seqs: BTreeSet<Seq>,
+}
+
+impl Phone {
+    pub(crate) fn new(name: &str, is_stranger: bool) -> Self {
+        let (uid, device_id) = name.split_once('/').expect("a phone is named user/device");
+        Self {
+            name: name.to_owned(),
+            uid: Uid::parse(uid).expect("the people of this world have plain names"),
+            device_id: DeviceId::parse(device_id).expect("and so do their devices"),
+            push_token: format!("token-of-{name}"),
+            is_stranger,
+            app: None,
+            boot: 0,
+            issued_at: WallMs(0),
+            is_signed_in: false,
+            screen: Screen::Foreground(None),
+            is_frozen: false,
+            has_network: true,
+            is_hasty: false,
+            late_report: None,
+            disk: Disk::default(),
+            written_at_ms: 0,
+            written: Vec::new(),
+            posting: BTreeMap::new(),
+            shade: BTreeMap::new(),
+            seen: BTreeSet::new(),
+            badge: (0, 0),
+            sent: BTreeMap::new(),
+            connections: BTreeMap::new(),
+            unread: VecDeque::new(),
+            timer_at_ms: None,
+        }
+    }
+
+    pub(crate) fn is_foreground(&self) -> bool {
+        matches!(self.screen, Screen::Foreground(_))
+    }
+
+    /// Whether a person in front of it sees what the app shows.
+    pub(crate) fn is_watched(&self) -> bool {
+        self.app.is_some() && self.is_signed_in && self.is_foreground() && !self.is_frozen
+    }
+
+    fn identity(&self) -> Identity {
+        Identity {
+            uid: self.uid.clone(),
+            device_id: self.device_id.clone(),
+            token: token(&self.uid, &self.device_id, self.issued_at),
+        }
+    }
+
+    fn wants_packets(&self) -> bool {
+        match &self.app {
+            Some(App::Ours(client)) => client.wants_packets(),
+            Some(App::Strange(_)) => true,
+            None => false,
+        }
+    }
+}
+
+impl World {
+    /// The device's clocks. They go on while it sleeps.
+    fn phone_now(&self) -> Now {
+        let now_ms = self.agenda.now_ms();
+        Now { mono: Mono(10_000 + now_ms), wall: WallMs(WALL_START_MS + now_ms) }
+    }
+
+    /// Starts the app, with what its disk holds.
+    pub(crate) fn start_app(&mut self, no: PhoneNo) {
+        let now = self.phone_now();
+        let phone = &mut self.phones[no];
+        if phone.app.is_some() {
+            return;
+        }
+        phone.boot += 1;
+        phone.is_frozen = false;
+        let app = if phone.is_stranger {
+            App::Strange(Box::new(Stranger::new(phone.identity())))
+        } else {
+            let platform = Platform::Android;
+            let config = Arc::new(Config { platform, ..Config::default() });
+            let restored = phone.disk.restored();
+            App::Ours(Box::new(Client::new(config, phone.identity(), restored, now)))
+        };
+        phone.app = Some(app);
+        self.tell_screen(no);
+        if self.phones[no].is_signed_in {
+            self.feed(no, Input::Start);
+        }
+    }
+
+    /// Tells the app what is on the screen.
+    pub(crate) fn tell_screen(&mut self, no: PhoneNo) {
+        let input = match self.phones[no].screen.clone() {
+            Screen::Foreground(conversation) => Input::Foreground { conversation },
+            Screen::Background { grace_ms } => Input::Background { grace_ms },
+        };
+        self.feed(no, input);
+    }
+
+    /// The app is gone: killed, crashed, swiped away. Its sockets end.
+    pub(crate) fn end_app(&mut self, no: PhoneNo) {
+        let one_made_it = self.weather.is_wild && self.rng.bool();
+        let phone = &mut self.phones[no];
+        phone.app = None;
+        phone.boot += 1;
+        phone.is_frozen = false;
+        phone.disk.lose(one_made_it);
+        phone.written.clear();
+        phone.posting.clear();
+        phone.unread.clear();
+        phone.late_report = None;
+        phone.timer_at_ms = None;
+        let names: Vec<ConnectionId> = phone.connections.keys().copied().collect();
+        for name in names {
+            self.hang_up(no, name);
+        }
+    }
+
+    /// Gives the app an input and carries out what it wants.
+    pub(crate) fn feed(&mut self, no: PhoneNo, input: Input<'_>) {
+        let now = self.phone_now();
+        let random = self.random();
+        match &mut self.phones[no].app {
+            Some(App::Ours(client)) => client.handle(input, now, &random),
+            Some(App::Strange(stranger)) => stranger.handle(input, now),
+            None => return,
+        }
+        while let Some(output) = self.app_output(no) {
+            self.phone_does(no, output);
+        }
+        self.plan_phone_timer(no);
+    }
+
+    fn app_output(&mut self, no: PhoneNo) -> Option<Output> {
+        match &mut self.phones[no].app {
+            Some(App::Ours(client)) => client.poll(),
+            Some(App::Strange(stranger)) => stranger.poll(),
+            None => None,
+        }
+    }
+
+    fn phone_does(&mut self, no: PhoneNo, output: Output) {
+        let boot = self.phones[no].boot;
+        match output {
+            Output::Connect { connection, .. } if self.phones[no].has_network => {
+                self.dial(no, connection);
+            }
+            Output::Connect { connection, .. } => {
+                self.agenda.after(20, What::DialFailed(no, boot, connection));
+            }
+            Output::Send(connection, bytes) => self.phone_sends(no, connection, bytes),
+            Output::Close(connection) => self.hang_up(no, connection),
+            Output::Commit(commit) => {
+                let takes_ms = self.draw(self.weather.commit_ms.clone());
+                let now_ms = self.agenda.now_ms();
+                let phone = &mut self.phones[no];
+                phone.written_at_ms = phone.written_at_ms.max(now_ms + takes_ms);
+                let number = commit.number;
+                phone.disk.take(commit);
+                self.agenda.at(phone.written_at_ms, What::Committed(no, boot, number));
+            }
+            Output::Notify(notification) => {
+                let takes_ms = self.draw(self.weather.commit_ms.clone());
+                let id = notification.id.clone();
+                self.phones[no].posting.insert(id.clone(), *notification);
+                self.agenda.after(takes_ms, What::Posted(no, boot, id));
+            }
+            Output::Withdraw(ids) => self.take_off(no, &ids, "the app"),
+            Output::Event(event) => self.phone_tells(no, event),
+        }
+    }
+
+    /// Writes a packet; an app in haste lets a later app-state report overtake this one.
+    fn phone_sends(&mut self, no: PhoneNo, name: ConnectionId, bytes: Bytes) {
+        let Some(conn) = self.phones[no].connections.get(&name).copied() else { return };
+        self.phone_says(no, conn, &bytes);
+        let is_report = nightjar_wire::Header::parse(&bytes)
+            .is_ok_and(|h| h.command == Kind::AppState.number());
+        if !is_report || !self.phones[no].is_hasty {
+            return self.send_up(conn, Up::Packet(bytes));
+        }
+        match self.phones[no].late_report.take() {
+            Some((of, late)) if of == name => {
+                self.cover("reports_overtaken");
+                self.send_up(conn, Up::Packet(bytes));
+                self.send_up(conn, Up::Packet(late));
+            }
+            _ => {
+                self.phones[no].late_report = Some((name, bytes));
+                let boot = self.phones[no].boot;
+                self.agenda.after(400, What::LateReport(no, boot));
+            }
+        }
+    }
+
+    /// The thread that wrote the report comes to it at last.
+    pub(crate) fn late_report(&mut self, no: PhoneNo, boot: u32) {
+        if self.phones[no].boot != boot {
+            return;
+        }
+        if let Some((name, bytes)) = self.phones[no].late_report.take()
+            && let Some(conn) = self.phones[no].connections.get(&name).copied()
+        {
+            self.send_up(conn, Up::Packet(bytes));
+        }
+    }
+
+    /// What comes over a connection, in order; packets only while the app wants them.
+    pub(crate) fn phone_receives(&mut self, conn: ConnId, down: Down) {
+        let Some(connection) = self.network.connections.get(&conn) else { return };
+        let (no, name) = (connection.phone, connection.name);
+        self.phones[no].unread.push_back((name, down));
+        self.phone_reads(no);
+    }
+
+    fn phone_reads(&mut self, no: PhoneNo) {
+        loop {
+            let wants_packets = self.phones[no].wants_packets();
+            let Some((_, down)) = self.phones[no].unread.front() else { return };
+            if matches!(down, Down::Packet(_)) && !wants_packets {
+                return;
+            }
+            let Some((name, down)) = self.phones[no].unread.pop_front() else { return };
+            match down {
+                Down::Opened => self.feed(no, Input::Connected(name)),
+                Down::Packet(bytes) => self.feed(no, Input::Packet(name, &bytes)),
+                Down::End => {
+                    if let Some(conn) = self.phones[no].connections.remove(&name) {
+                        self.network.connections.remove(&conn);
+                    }
+                    self.feed(no, Input::Closed(name));
+                }
+            }
+        }
+    }
+
+    /// The attempt to connect came to nothing.
+    pub(crate) fn dial_failed(&mut self, no: PhoneNo, boot: u32, name: ConnectionId) {
+        if self.phones[no].boot == boot {
+            self.phones[no].unread.push_back((name, Down::End));
+            if !self.phones[no].is_frozen {
+                self.phone_reads(no);
+            }
+        }
+    }
+
+    /// The disk has written a commit.
+    pub(crate) fn committed(&mut self, no: PhoneNo, boot: u32, number: u64) {
+        let phone = &mut self.phones[no];
+        if phone.boot != boot {
+            return;
+        }
+        if phone.is_frozen {
+            return phone.written.push(number);
+        }
+        phone.disk.write(number);
+        self.feed(no, Input::Committed(number));
+        self.phone_reads(no);
+    }
+
+    /// The operating system has put a notification on the screen.
+    pub(crate) fn posted(&mut self, no: PhoneNo, boot: u32, id: NotificationId) {
+        if self.phones[no].boot != boot {
+            return;
+        }
+        if self.phones[no].is_frozen {
+            return;
+        }
+        let Some(notification) = self.phones[no].posting.remove(&id) else { return };
+        self.cover("notifications_posted");
+        self.show(no, &id, &notification.conversation, notification.seq, "by the app");
+        self.feed(no, Input::Notified(id));
+    }
+
+    fn plan_phone_timer(&mut self, no: PhoneNo) {
+        let now_ms = self.agenda.now_ms();
+        let now = self.phone_now();
+        let phone = &mut self.phones[no];
+        let wait_until = match &phone.app {
+            Some(App::Ours(client)) => client.wait_until(),
+            Some(App::Strange(stranger)) => stranger.wait_until(),
+            None => None,
+        };
+        let Some(at) = wait_until else { return };
+        let at_ms = now_ms + at.since(now.mono);
+        if phone.timer_at_ms.is_none_or(|planned| at_ms < planned) {
+            phone.timer_at_ms = Some(at_ms);
+            self.agenda.at(at_ms, What::PhoneTimer(no, phone.boot));
+        }
+    }
+
+    /// A moment of the app came, or has moved on since it was planned.
+    pub(crate) fn phone_timer(&mut self, no: PhoneNo, boot: u32) {
+        let now = self.phone_now();
+        let phone = &mut self.phones[no];
+        if phone.boot != boot || phone.is_frozen {
+            return;
+        }
+        let now_ms = self.agenda.now_ms();
+        if phone.timer_at_ms.is_some_and(|at_ms| at_ms > now_ms) {
+            return;
+        }
+        phone.timer_at_ms = None;
+        let wait_until = match &phone.app {
+            Some(App::Ours(client)) => client.wait_until(),
+            Some(App::Strange(stranger)) => stranger.wait_until(),
+            None => None,
+        };
+        if wait_until.is_some_and(|at| at <= now.mono) {
+            self.feed(no, Input::Timeout);
+        } else {
+            self.plan_phone_timer(no);
+        }
+    }
+
+    /// The app runs again: it finds what its kernel and its disk did meanwhile.
+    pub(crate) fn run_on(&mut self, no: PhoneNo) {
+        let now_ms = self.agenda.now_ms();
+        let phone = &mut self.phones[no];
+        phone.is_frozen = false;
+        phone.timer_at_ms = None;
+        let boot = phone.boot;
+        for number in std::mem::take(&mut phone.written) {
+            self.agenda.at(now_ms, What::Committed(no, boot, number));
+        }
+        for id in phone.posting.keys().cloned().collect::<Vec<_>>() {
+            self.agenda.at(now_ms, What::Posted(no, boot, id));
+        }
+        let timer_first = self.weather.is_wild && self.rng.bool();
+        if timer_first {
+            self.plan_phone_timer(no);
+        }
+        let conns: Vec<ConnId> = self.phones[no].connections.values().copied().collect();
+        for conn in conns {
+            let Some(connection) = self.network.connections.get_mut(&conn) else { continue };
+            for down in std::mem::take(&mut connection.kernel) {
+                self.agenda.at(now_ms, What::Down(conn, down));
+            }
+        }
+        self.plan_phone_timer(no);
+        self.clear_seen(no);
+    }
+
+    /// What the app tells its user.
+    fn phone_tells(&mut self, no: PhoneNo, event: Event) {
+        match event {
+            Event::Message(message) => self.phone_shows(no, &message),
+            Event::Sent { client_msg_id, message_id, conversation, seq, .. } => {
+                self.phone_sent(no, client_msg_id, (message_id, conversation, seq));
+            }
+            Event::Failed { reason, .. } => {
+                self.tell(no, || format!("cannot send: {reason:?}"));
+            }
+            Event::Badge { unread, bv } => self.phone_badge(no, unread, bv),
+            Event::TokenNeeded(_) => {
+                self.phones[no].issued_at = self.server_now().wall;
+                let identity = self.phones[no].identity();
+                let boot = self.phones[no].boot;
+                self.agenda.after(50, What::NewToken(no, boot, identity.token));
+            }
+            Event::Ended(ended) => self.phone_ended(no, &ended),
+            Event::Link(_)
+            | Event::Synced
+            | Event::Queued { .. }
+            | Event::Conversation(_)
+            | Event::Place { .. }
+            | Event::Recalled { .. }
+            | Event::Typing { .. }
+            | Event::History { .. }
+            | Event::Refused { .. } => {}
+        }
+    }
+
+    fn phone_ended(&mut self, no: PhoneNo, ended: &Ended) {
+        self.tell(no, || format!("is signed out: {ended:?}"));
+        self.phones[no].is_signed_in = *ended == Ended::Replaced;
+    }
+
+    /// A line of the play about a phone.
+    pub(crate) fn tell(&mut self, no: PhoneNo, what: impl FnOnce() -> String) {
+        self.play.line(self.agenda.now_ms(), &self.phones[no].name, what);
+    }
+}

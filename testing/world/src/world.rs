@@ -1,0 +1,248 @@
+//! The world: its parts, its clock, and the one loop.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::ops::RangeInclusive;
+
+use fastrand::Rng;
+use nightjar_client_core::{ConnectionId, Input};
+use nightjar_domain::Deadlines;
+use nightjar_model::{ConnId, ConversationId, DeviceId, NotificationId, Secret, Seq, Uid};
+use nightjar_node::NodeConfig;
+use nightjar_push::{Answer, Display, PushPolicy, PushRequest, Ticket};
+
+use crate::acts::binding_key;
+use crate::agenda::Agenda;
+use crate::invariants::{Told, Violation};
+use crate::network::{Down, Network, Up};
+use crate::phone::{Phone, PhoneNo};
+use crate::play::Play;
+use crate::provider::Provider;
+use crate::reference::Reference;
+use crate::server::Server;
+
+/// Watches look so often.
+const LOOK_MS: u64 = 250;
+
+/// Everything there is.
+pub struct World {
+    pub(crate) agenda: Agenda<What>,
+    pub(crate) rng: Rng,
+    pub(crate) weather: Weather,
+    pub(crate) network: Network,
+    pub(crate) server: Server,
+    pub(crate) provider: Provider,
+    pub(crate) phones: Vec<Phone>,
+    pub(crate) reference: Reference,
+    pub(crate) play: Play,
+    pub(crate) violation: Option<Violation>,
+    pub(crate) coverage: BTreeMap<&'static str, u64>,
+    pub(crate) events: u64,
+    pub(crate) api_calls: u64,
+    /// What the last hello of a connection said of the app.
+    pub(crate) hellos: BTreeMap<ConnId, Told>,
+    /// The highest app-state report of a connection.
+    pub(crate) orders: BTreeMap<ConnId, u64>,
+    /// The last place a connection was given.
+    pub(crate) delivered: BTreeMap<(ConnId, ConversationId), Seq>,
+    /// Phones whose token a provider called dead.
+    pub(crate) dead_tokens: BTreeSet<PhoneNo>,
+    /// Totals the operator asked for, by question.
+    pub(crate) unread_asked: BTreeMap<u64, Uid>,
+    pub(crate) acts_until_ms: u64,
+    is_watching: bool,
+}
+
+/// How long things take.
+#[derive(Debug, Clone)]
+pub(crate) struct Weather {
+    pub(crate) latency_ms: RangeInclusive<u64>,
+    pub(crate) commit_ms: RangeInclusive<u64>,
+    pub(crate) disk_ms: RangeInclusive<u64>,
+    /// Packets get lost, clocks are set back, crashed servers come back by themselves.
+    pub(crate) is_wild: bool,
+}
+
+/// What may happen next.
+#[derive(Debug)]
+pub(crate) enum What {
+    Up(ConnId, Up),
+    Down(ConnId, Down),
+    Turn(u32),
+    Written(u32),
+    SessionTimer(u32, ConnId),
+    KernelRead(u32),
+    Start,
+    PushLeaves(u32, Ticket),
+    PushArrives(u32, Ticket, Box<PushRequest>),
+    PushAnswered(u32, Ticket, Answer),
+    PushShows(PhoneNo, Box<PushRequest>),
+    PhoneTimer(PhoneNo, u32),
+    Committed(PhoneNo, u32, u64),
+    Posted(PhoneNo, u32, NotificationId),
+    DialFailed(PhoneNo, u32, ConnectionId),
+    LateReport(PhoneNo, u32),
+    NewToken(PhoneNo, u32, Secret<String>),
+    Freeze(PhoneNo, u32),
+    Bind(PhoneNo),
+    DiskRecovers,
+    ProviderRecovers,
+    Act,
+    Look,
+}
+
+impl World {
+    /// A world in which nothing goes wrong by itself, and the play is written.
+    #[must_use]
+    pub fn calm(seed: u64) -> Self {
+        let weather =
+            Weather { latency_ms: 20..=20, commit_ms: 3..=3, disk_ms: 2..=2, is_wild: false };
+        let mut world = Self::new(seed, weather, 64, Play::new(true));
+        world.start_server();
+        world
+    }
+
+    pub(crate) fn new(seed: u64, weather: Weather, waiting_max: u64, play: Play) -> Self {
+        let config = NodeConfig {
+            deadlines: Deadlines::default(),
+            policy: PushPolicy { storm: true, display: Display::Preview },
+            credentials: BTreeSet::from([binding_key()]),
+            fallback: None,
+            pushes_in_flight_max: 64,
+            events: true,
+        };
+        let server = Server::new(config, waiting_max, weather.disk_ms.clone());
+        Self {
+            agenda: Agenda::new(),
+            rng: Rng::with_seed(seed),
+            weather,
+            network: Network::default(),
+            server,
+            provider: Provider::new(),
+            phones: Vec::new(),
+            reference: Reference::default(),
+            play,
+            violation: None,
+            coverage: BTreeMap::new(),
+            events: 0,
+            api_calls: 0,
+            hellos: BTreeMap::new(),
+            orders: BTreeMap::new(),
+            delivered: BTreeMap::new(),
+            dead_tokens: BTreeSet::new(),
+            unread_asked: BTreeMap::new(),
+            acts_until_ms: 0,
+            is_watching: false,
+        }
+    }
+
+    /// Runs up to a moment, or to the first promise that is not kept.
+    pub(crate) fn run_until(&mut self, until_ms: u64) {
+        while self.violation.is_none() {
+            let Some(what) = self.agenda.next_until(until_ms) else { return };
+            self.events += 1;
+            self.happen(what);
+        }
+    }
+
+    fn happen(&mut self, what: What) {
+        match what {
+            What::Up(conn, up) => self.up_arrives(conn, up),
+            What::Down(conn, down) => self.down_arrives(conn, down),
+            What::Turn(number) => self.turn(number),
+            What::Written(number) => self.written(number),
+            What::SessionTimer(number, conn) => self.session_timer(number, conn),
+            What::KernelRead(number) => self.read_kernel(number),
+            What::Start => self.restart_server(),
+            What::PushLeaves(number, ticket) => self.push_leaves(number, ticket),
+            What::PushArrives(number, ticket, request) => {
+                self.push_arrives(number, ticket, *request);
+            }
+            What::PushAnswered(number, ticket, answer) => {
+                self.push_answered(number, ticket, answer);
+            }
+            What::PushShows(no, request) => self.push_shows(no, *request),
+            What::PhoneTimer(no, boot) => self.phone_timer(no, boot),
+            What::Committed(no, boot, number) => self.committed(no, boot, number),
+            What::Posted(no, boot, id) => self.posted(no, boot, id),
+            What::DialFailed(no, boot, name) => self.dial_failed(no, boot, name),
+            What::LateReport(no, boot) => self.late_report(no, boot),
+            What::NewToken(no, boot, token) => {
+                if self.phones[no].boot == boot {
+                    self.feed(no, Input::Token(token));
+                }
+            }
+            What::Freeze(no, boot) => {
+                if self.phones[no].boot == boot && !self.phones[no].is_foreground() {
+                    self.freeze(no);
+                }
+            }
+            What::Bind(no) => self.bind(no),
+            What::DiskRecovers => self.server.disk_ms = self.weather.disk_ms.clone(),
+            What::ProviderRecovers => self.provider_is(crate::provider::Mood::Good),
+            What::Act => self.act_at_random(),
+            What::Look => self.look(),
+        }
+    }
+
+    /// Something is to be watched from now on.
+    pub(crate) fn watch(&mut self) {
+        if !self.is_watching {
+            self.is_watching = true;
+            self.agenda.after(LOOK_MS, What::Look);
+        }
+    }
+
+    fn look(&mut self) {
+        self.is_watching = false;
+        let now_ms = self.agenda.now_ms();
+        if self.server.waits_for_disk(now_ms) {
+            self.reference.excuse(now_ms + crate::invariants::STALL_EXCUSE_MS);
+        }
+        let is_up = self.server.process.is_some() && now_ms >= self.server.stalled_until_ms;
+        if is_up {
+            self.check_dark();
+            self.check_withdrawals();
+        }
+        if self.reference.dark.is_watching() || self.reference.withdrawals.is_watching() {
+            self.watch();
+        }
+    }
+
+    /// A promise was not kept; the first one ends the run.
+    pub(crate) fn violated(&mut self, invariant: &'static str, text: String) {
+        let at_ms = self.agenda.now_ms();
+        self.play.line(at_ms, "VIOLATION", || format!("{invariant}: {text}"));
+        self.violation.get_or_insert(Violation { at_ms, invariant, text });
+    }
+
+    /// Counts that something worth seeing happened.
+    pub(crate) fn cover(&mut self, what: &'static str) {
+        *self.coverage.entry(what).or_default() += 1;
+    }
+
+    pub(crate) fn draw(&mut self, range: RangeInclusive<u64>) -> u64 {
+        if range.start() == range.end() { *range.start() } else { self.rng.u64(range) }
+    }
+
+    pub(crate) fn random(&mut self) -> [u8; 16] {
+        let mut bytes = [0; 16];
+        self.rng.fill(&mut bytes);
+        bytes
+    }
+
+    pub(crate) fn phone_named(&self, uid: &Uid, device_id: &DeviceId) -> Option<PhoneNo> {
+        self.phones.iter().position(|phone| phone.uid == *uid && phone.device_id == *device_id)
+    }
+
+    /// The promise that was not kept, if any.
+    #[must_use]
+    pub fn violation(&self) -> Option<&Violation> {
+        self.violation.as_ref()
+    }
+
+    /// The run as a play.
+    #[must_use]
+    pub fn play(&self) -> String {
+        self.play.text()
+    }
+}
