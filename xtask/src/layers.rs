@@ -108,7 +108,8 @@ pub(crate) struct Graph {
     pub(crate) rooms: BTreeMap<String, Option<Room>>,
     /// What the workspace's crates declare of each other: from, to, kind.
     pub(crate) declared: Vec<(String, String, Kind)>,
-    /// What every crate, ours or not, is linked with; build scripts and tests left out.
+    /// What every crate, ours or not, is linked with; build scripts and tests left out. Crates
+    /// that are not ours are `name version`: two versions may be linked with different things.
     pub(crate) linked: BTreeMap<String, BTreeSet<String>>,
 }
 
@@ -166,7 +167,7 @@ fn impure_paths(graph: &Graph, start: &str) -> impl Iterator<Item = Vec<String>>
     let mut found = Vec::new();
     while let Some(way) = ways.pop_front() {
         let last = way.last().expect("a way begins with its start");
-        if IMPURE.contains(&last.as_str()) {
+        if IMPURE.contains(&last.split(' ').next().unwrap_or_default()) {
             found.push(way);
             continue;
         }
@@ -214,8 +215,13 @@ impl Graph {
 }
 
 fn linked(metadata: &Metadata) -> Result<BTreeMap<String, BTreeSet<String>>> {
+    let ours: BTreeSet<&PackageId> = metadata.workspace_members.iter().collect();
+    let name = |package: &cargo_metadata::Package| match ours.contains(&package.id) {
+        true => package.name.to_string(),
+        false => format!("{} {}", package.name, package.version),
+    };
     let names: BTreeMap<&PackageId, String> =
-        metadata.packages.iter().map(|p| (&p.id, p.name.to_string())).collect();
+        metadata.packages.iter().map(|package| (&package.id, name(package))).collect();
     let resolve = metadata.resolve.as_ref().context("'cargo metadata' resolved nothing")?;
     let mut linked: BTreeMap<String, BTreeSet<String>> = BTreeMap::new();
     for node in &resolve.nodes {
@@ -332,12 +338,12 @@ mod tests {
         let mut graph = workspace(&["cores/domain", "shells/client"]);
         let below = |names: &[&str]| names.iter().map(ToString::to_string).collect();
         graph.linked.insert("domain".into(), below(&["serde", "harmless"]));
-        graph.linked.insert("harmless".into(), below(&["tokio"]));
+        graph.linked.insert("harmless".into(), below(&["tokio 1.0.0"]));
         graph.linked.insert("client".into(), below(&["tokio"]));
         graph.linked.insert("tokio".into(), below(&["mio"]));
         assert_eq!(
             messages(&graph),
-            ["domain does no I/O, yet is linked so: domain -> harmless -> tokio"]
+            ["domain does no I/O, yet is linked so: domain -> harmless -> tokio 1.0.0"]
         );
     }
 }

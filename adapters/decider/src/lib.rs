@@ -21,6 +21,6 @@ mod thread;
 pub use clock::Clock;
 pub use handle::{Connection, Handle};
 pub use mailbox::Mail;
-pub use pusher::Pusher;
+pub use pusher::{AnswerFuture, Pusher};
 pub use release::Release;
 pub use thread::{Decider, StartError};

@@ -1,33 +1,40 @@
 //! Requests on their way to providers, each in a task that can be called back.
 
 use std::collections::HashMap;
+use std::future::Future;
+use std::pin::Pin;
 use std::sync::{Arc, Mutex, OnceLock};
 
 use nightjar_node::Input;
-use nightjar_providers::Providers;
-use nightjar_push::{Answer, Outcome, PushRequest, Ticket};
+use nightjar_push::{Answer, PushRequest, Ticket};
 use tokio::sync::mpsc;
 use tokio::task::AbortHandle;
 
 use crate::handle::ToDecider;
+
+/// What a provider answers with, later.
+pub type AnswerFuture = Pin<Box<dyn Future<Output = Answer> + Send>>;
 
 /// Hands requests to providers and their answers to the decider.
 #[derive(Clone)]
 pub struct Pusher(Arc<Inner>);
 
 struct Inner {
-    providers: Providers,
+    hand_over: Box<dyn Fn(Box<PushRequest>) -> AnswerFuture + Send + Sync>,
     runtime: tokio::runtime::Handle,
     inbox: OnceLock<mpsc::Sender<ToDecider>>,
     flying: Mutex<HashMap<Ticket, AbortHandle>>,
 }
 
 impl Pusher {
-    /// Pushes through these providers, on this runtime.
-    #[must_use]
-    pub fn new(providers: Providers, runtime: tokio::runtime::Handle) -> Self {
+    /// Hands requests over with this function, in tasks of this runtime. The function's future
+    /// always ends; dropping it gives the request up.
+    pub fn new(
+        runtime: tokio::runtime::Handle,
+        hand_over: impl Fn(Box<PushRequest>) -> AnswerFuture + Send + Sync + 'static,
+    ) -> Self {
         Self(Arc::new(Inner {
-            providers,
+            hand_over: Box::new(hand_over),
             runtime,
             inbox: OnceLock::new(),
             flying: Mutex::new(HashMap::new()),
@@ -44,10 +51,7 @@ impl Pusher {
         // The lock is held until the task is known, so that it cannot end before.
         let mut flying = self.0.flying.lock().expect("no holder of this lock can panic");
         let task = self.0.runtime.spawn(async move {
-            let answer = match inner.providers.get(&request.binding.key) {
-                Some(provider) => provider.push(&request).await,
-                None => Answer::new(Outcome::ConfigError, "unknown_credential"),
-            };
+            let answer = (inner.hand_over)(request).await;
             inner.flying.lock().expect("no holder of this lock can panic").remove(&ticket);
             if let Some(inbox) = inner.inbox.get() {
                 let input = Input::Answered { ticket, answer };

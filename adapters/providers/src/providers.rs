@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use nightjar_model::BindingKey;
+use nightjar_push::{Answer, Outcome, PushRequest};
 
 use crate::{Apns, Fcm, Provider, ProviderConfigError, PushConfig};
 
@@ -37,10 +38,12 @@ impl Providers {
         self.open.insert(key, provider);
     }
 
-    /// The provider a binding names.
-    #[must_use]
-    pub fn get(&self, key: &BindingKey) -> Option<Arc<dyn Provider>> {
-        self.open.get(key).cloned()
+    /// Hands one request to the provider its binding names.
+    pub async fn push(&self, request: &PushRequest) -> Answer {
+        match self.open.get(&request.binding.key) {
+            Some(provider) => provider.push(request).await,
+            None => Answer::new(Outcome::ConfigError, "unknown_credential"),
+        }
     }
 
     /// Whether a binding's provider and credential are known.

@@ -1,9 +1,10 @@
 //! The loop: events above the receiver's cursor, one after the other.
 
-use std::time::Duration;
+use std::future::Future;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use nightjar_decider::Handle;
-use nightjar_model::{Command, Reply};
+use nightjar_model::{Command, Reject, Reply};
+use tokio::sync::watch;
 
 use crate::post::Target;
 use crate::signature::Key;
@@ -20,44 +21,53 @@ const WAIT_MAX: Duration = Duration::from_secs(300);
 const GIVE_UP_AFTER_MS: u64 = 24 * 3600 * 1000;
 
 /// Sends events to one receiver.
-pub struct Sender {
-    handle: Handle,
+pub struct Sender<A> {
+    ask: A,
+    news: watch::Receiver<u64>,
     receiver: String,
     target: Target,
     key: Key,
 }
 
-impl Sender {
-    /// Sends to `target`, remembering its place under the name `receiver`.
-    #[must_use]
-    pub fn new(handle: Handle, receiver: String, target: Target, key: Key) -> Self {
-        Self { handle, receiver, target, key }
+impl<A, F> Sender<A>
+where
+    A: Fn(Command) -> F + Send + Sync,
+    F: Future<Output = Result<Reply, Reject>> + Send,
+{
+    /// Sends to `target`, remembering its place under the name `receiver`. `ask` gives a command to
+    /// the lanes; `news` changes when new events are stored.
+    pub fn new(
+        ask: A,
+        news: watch::Receiver<u64>,
+        receiver: &str,
+        target: Target,
+        key: Key,
+    ) -> Self {
+        Self { ask, news, receiver: receiver.to_owned(), target, key }
     }
 
     /// Runs until the server ends.
-    pub async fn run(self) {
-        let mut news = self.handle.events();
+    pub async fn run(mut self) {
         let receiver = self.receiver.clone();
-        let Ok(Reply::EventCursor(mut taken)) =
-            self.handle.call(Command::EventCursor { receiver }).await
+        let Ok(Reply::EventCursor(mut taken)) = (self.ask)(Command::EventCursor { receiver }).await
         else {
             return;
         };
         loop {
             let command = Command::Events { after: taken, limit: BATCH };
-            let Ok(Reply::Events(events)) = self.handle.call(command).await else { return };
+            let Ok(Reply::Events(events)) = (self.ask)(command).await else { return };
             let full = events.len() == BATCH;
             for (number, json) in events {
                 self.deliver(number, json).await;
                 taken = number;
                 let receiver = self.receiver.clone();
                 let command = Command::EventsTaken { receiver, number };
-                if self.handle.call(command).await.is_err() {
+                if (self.ask)(command).await.is_err() {
                     return;
                 }
             }
             if !full {
-                let _ = tokio::time::timeout(LOOK_EVERY, news.changed()).await;
+                let _ = tokio::time::timeout(LOOK_EVERY, self.news.changed()).await;
             }
         }
     }
@@ -65,11 +75,11 @@ impl Sender {
     /// Sends one event until it is taken.
     async fn deliver(&self, number: u64, json: String) {
         let id = format!("evt_{number}");
-        let first = self.handle.clock.now().wall;
+        let first = now_ms();
         let mut wait = WAIT_FIRST;
         loop {
-            let now = self.handle.clock.now().wall;
-            let timestamp_s = now.0 / 1_000;
+            let now = now_ms();
+            let timestamp_s = now / 1_000;
             let headers = [
                 ("webhook-id", id.clone()),
                 ("webhook-timestamp", timestamp_s.to_string()),
@@ -85,7 +95,7 @@ impl Sender {
                     tracing::warn!(%id, error, "webhook could not be sent");
                 }
             }
-            if now.0.saturating_sub(first.0) >= GIVE_UP_AFTER_MS {
+            if now.saturating_sub(first) >= GIVE_UP_AFTER_MS {
                 tracing::error!(%id, "webhook given up after 24 h; GET /v1/events replays it");
                 return;
             }
@@ -94,4 +104,10 @@ impl Sender {
             wait = (wait * 2).min(WAIT_MAX);
         }
     }
+}
+
+/// Milliseconds since the Unix epoch.
+fn now_ms() -> u64 {
+    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    u64::try_from(since.as_millis()).unwrap_or(u64::MAX)
 }

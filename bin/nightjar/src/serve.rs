@@ -144,7 +144,10 @@ fn start_decider(
         fallback = Some(BindingKey { provider: CONSOLE.into(), credential: CONSOLE.into() });
     }
     let credentials: BTreeSet<BindingKey> = providers.keys().cloned().collect();
-    let pusher = Pusher::new(providers, tokio::runtime::Handle::current());
+    let pusher = Pusher::new(tokio::runtime::Handle::current(), move |request| {
+        let providers = providers.clone();
+        Box::pin(async move { providers.push(&request).await })
+    });
     let (release, parts) = Decider::release(pusher, clock);
     let directory = stores::directory(&config.server.data_dir);
     std::fs::create_dir_all(&directory)
@@ -193,7 +196,6 @@ fn session_config(config: &Config) -> SessionConfig {
         heartbeat_misses: config.heartbeat.misses,
         ack_deadline_ms: u32::try_from(config.deadlines.foreground_ms).unwrap_or(u32::MAX),
         handshakes_per_s: config.limits.handshakes_per_s,
-        ..SessionConfig::default()
     }
 }
 
@@ -266,7 +268,12 @@ fn start_webhooks(config: &Config, handle: &Handle) -> anyhow::Result<()> {
     let target = nightjar_webhooks::Target::parse(&hooks.url, hooks.allow_private)
         .context("webhooks.url")?;
     let key = nightjar_webhooks::Key::parse(secret).context("webhooks.secret")?;
-    let sender = nightjar_webhooks::Sender::new(handle.clone(), "default".into(), target, key);
+    let lanes = handle.clone();
+    let ask = move |command| {
+        let lanes = lanes.clone();
+        async move { lanes.call(command).await }
+    };
+    let sender = nightjar_webhooks::Sender::new(ask, handle.events(), "default", target, key);
     tokio::spawn(sender.run());
     Ok(())
 }

@@ -108,7 +108,7 @@ impl Node {
                 })
             })
             .collect();
-        open.sort_by(|a, b| b.0.cmp(&a.0));
+        open.sort_by_key(|(version, _)| std::cmp::Reverse(*version));
         open.truncate(BACKLOG_NAMED_MAX);
         open.into_iter().map(|(_, backlog)| backlog).collect()
     }

@@ -154,12 +154,17 @@ impl Node {
 
     fn command(&mut self, ctx: Ctx<'_>, origin: Origin, command: Command) -> Result<Reply, Stop> {
         match origin {
-            Origin::Conn(conn, _) => self.from_device(ctx, conn, command),
-            Origin::Api(_) => self.from_operator(ctx, command),
+            Origin::Conn(conn, _) => self.command_of_device(ctx, conn, command),
+            Origin::Api(_) => self.command_of_operator(ctx, command),
         }
     }
 
-    fn from_device(&mut self, ctx: Ctx<'_>, conn: ConnId, command: Command) -> Result<Reply, Stop> {
+    fn command_of_device(
+        &mut self,
+        ctx: Ctx<'_>,
+        conn: ConnId,
+        command: Command,
+    ) -> Result<Reply, Stop> {
         if let Command::Hello(hello) = command {
             return self.hello(ctx, conn, *hello);
         }
@@ -198,7 +203,7 @@ impl Node {
         }
     }
 
-    fn from_operator(&mut self, ctx: Ctx<'_>, command: Command) -> Result<Reply, Stop> {
+    fn command_of_operator(&mut self, ctx: Ctx<'_>, command: Command) -> Result<Reply, Stop> {
         match command {
             Command::PutUser { uid, name, avatar } => self.put_user(ctx, &uid, name, avatar),
             Command::CreateGroup { group, name, owner, members } => {

@@ -16,6 +16,9 @@ const MERGE_LOOK: usize = 16;
 /// Turns whose safety is not known yet.
 const TURNS_MAX: usize = 4_096;
 
+/// Entries of a conversation, as a closed range.
+type Accepted = (ConversationId, Seq, Seq);
+
 /// Steps and events, gathered until the next flush.
 #[derive(Debug)]
 pub(crate) struct Recorder {
@@ -25,8 +28,8 @@ pub(crate) struct Recorder {
     next_event: u64,
     next_row: u64,
     /// Entries accepted in the current turn, and those of turns not known to be safe.
-    accepted: Vec<(ConversationId, Seq, Seq)>,
-    unsafe_turns: VecDeque<(u64, Vec<(ConversationId, Seq, Seq)>)>,
+    accepted: Vec<Accepted>,
+    unsafe_turns: VecDeque<(u64, Vec<Accepted>)>,
 }
 
 impl Recorder {

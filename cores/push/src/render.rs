@@ -139,15 +139,13 @@ fn text_of(case: &PushCase) -> String {
 /// Cuts between grapheme clusters and takes control characters out; an ellipsis marks the cut.
 fn cut(text: &str, graphemes_max: usize) -> String {
     let mut out = String::new();
-    let mut count = 0;
-    for grapheme in text.graphemes(true) {
+    for (count, grapheme) in text.graphemes(true).enumerate() {
         let grapheme = if grapheme.chars().any(char::is_control) { " " } else { grapheme };
         if count + 1 >= graphemes_max || out.len() + grapheme.len() + "…".len() > TEXT_BYTES_MAX {
             out.push('…');
             return out;
         }
         out.push_str(grapheme);
-        count += 1;
     }
     out
 }

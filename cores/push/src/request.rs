@@ -60,11 +60,11 @@ impl PushData {
     /// The data part as one flat JSON object, the sender's keys first so that ours win.
     #[must_use]
     pub fn to_json(&self) -> serde_json::Map<String, serde_json::Value> {
-        let mut object = self
+        let mut object: serde_json::Map<_, _> = self
             .custom
             .as_deref()
             .and_then(|text| serde_json::from_str(text).ok())
-            .unwrap_or_else(serde_json::Map::new);
+            .unwrap_or_default();
         object.insert("v".into(), DATA_VERSION.into());
         object.insert("conv".into(), self.conv.as_str().into());
         object.insert("seq".into(), self.seq.into());

@@ -10,6 +10,7 @@ use serde_json::json;
 
 use crate::Api;
 use crate::error::{ApiResult, unexpected};
+use crate::random::random_id;
 
 #[derive(Deserialize)]
 pub(crate) struct GroupBody {
@@ -31,7 +32,10 @@ pub(crate) async fn create(
     body: Result<Json<GroupBody>, JsonRejection>,
 ) -> ApiResult {
     let Json(body) = body?;
-    let id = body.id.unwrap_or_else(|| uuid::Uuid::now_v7().simple().to_string());
+    let id = match body.id {
+        Some(id) => id,
+        None => random_id()?,
+    };
     let command = Command::CreateGroup {
         group: GroupId::parse(&id)?,
         name: body.name,

@@ -15,6 +15,7 @@ mod openapi;
 mod operations;
 mod page;
 mod push;
+mod random;
 mod users;
 
 use std::sync::Arc;

@@ -15,6 +15,7 @@ use serde_json::value::RawValue;
 
 use crate::Api;
 use crate::error::{ApiError, ApiResult, unexpected};
+use crate::random::random_id;
 
 #[derive(Deserialize)]
 pub(crate) struct SendBody {
@@ -73,7 +74,10 @@ impl SendBody {
         if !content.starts_with('{') {
             return Err(bad("'content' must be a JSON object with a 'type'"));
         }
-        let client_msg_id = self.client_msg_id.unwrap_or_else(|| uuid::Uuid::now_v7().to_string());
+        let client_msg_id = match self.client_msg_id {
+            Some(id) => id,
+            None => random_id()?,
+        };
         let expires_at = self.options.as_ref().and_then(|options| options.expires_at).map(WallMs);
         let send = SendCommand {
             to,
