@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use figment::Figment;
 use figment::providers::{Env, Format, Serialized, Toml};
 use nightjar_model::Secret;
-use nightjar_providers::PushConfig;
+use nightjar_providers::{ApnsConfig, FcmConfig, Providers, PushConfig};
 use serde::{Deserialize, Serialize};
 
 /// What is wrong with a configuration: where, which option, and what to do.
@@ -135,7 +135,7 @@ impl Default for LimitsSection {
 
 /// `[push]`
 #[derive(Debug, Clone, Serialize, Deserialize)]
-#[serde(default)]
+#[serde(deny_unknown_fields, default)]
 pub(crate) struct PushSection {
     /// Which devices are pushed. Only `any_not_visible` is offered.
     pub(crate) policy: String,
@@ -143,9 +143,10 @@ pub(crate) struct PushSection {
     pub(crate) storm: bool,
     /// What a push shows: `preview` (default), `sender` or `nothing`.
     pub(crate) display: String,
-    /// Provider keys.
-    #[serde(flatten)]
-    pub(crate) providers: PushConfig,
+    /// `[push.apns.NAME]`.
+    pub(crate) apns: BTreeMap<String, ApnsConfig>,
+    /// `[push.fcm.NAME]`.
+    pub(crate) fcm: BTreeMap<String, FcmConfig>,
 }
 
 impl Default for PushSection {
@@ -154,7 +155,8 @@ impl Default for PushSection {
             policy: "any_not_visible".into(),
             storm: true,
             display: "preview".into(),
-            providers: PushConfig::default(),
+            apns: BTreeMap::new(),
+            fcm: BTreeMap::new(),
         }
     }
 }
@@ -197,6 +199,13 @@ pub(crate) struct KindSection {
     pub(crate) kind: String,
     /// Its address.
     pub(crate) url: String,
+}
+
+impl PushSection {
+    /// The keys of every provider.
+    pub(crate) fn providers(&self) -> PushConfig {
+        PushConfig { apns: self.apns.clone(), fcm: self.fcm.clone() }
+    }
 }
 
 impl Config {
@@ -258,6 +267,9 @@ impl Config {
         }
         if !self.webhooks.url.is_empty() && self.webhooks.secret.is_none() {
             return fail("webhooks.secret", "is missing; receivers verify events with it");
+        }
+        if let Err(error) = Providers::open(&self.push.providers()) {
+            return fail(&format!("{}.{}", error.table, error.option), &error.reason);
         }
         self.check_addresses(fail)
     }
@@ -345,6 +357,9 @@ mod tests {
 
     const KEYS: &str = "[server]\nadmin_key = \"k\"\ntoken_secret = \"0123456789abcdef\"\n";
 
+    const APNS: &str = "[push.apns.main]\nteam_id = \"TEAM567890\"\nkey_id = \"KEY4567890\"\n\
+        topic = \"com.example\"\nkey_file = \"/nowhere\"\n";
+
     #[test]
     fn a_whole_file_is_taken() {
         let config = check(&format!("{KEYS}[deadlines]\nforeground_ms = 700\n")).unwrap();
@@ -359,6 +374,9 @@ mod tests {
             (format!("{KEYS}listn = 1\n"), 4, "listn"),
             (format!("{KEYS}[deadlines]\nforeground_ms = \"x\"\n"), 5, "foreground_ms"),
             (format!("{KEYS}listen = \"0.0.0.0:80\"\n"), 4, "server.listen"),
+            (format!("{KEYS}[push]\nstorms = true\n"), 5, "storms"),
+            (format!("{KEYS}[push.huawei.main]\napp_id = \"1\"\n"), 4, "huawei"),
+            (format!("{KEYS}{APNS}"), 8, "push.apns.main.key_file"),
             (format!("{KEYS}[store]\nkind = \"paper\"\n"), 5, "store.kind"),
             ("[server]\nadmin_key = \"k\"\n".into(), 1, "server.token_secret"),
         ] {

@@ -137,7 +137,7 @@ fn start_decider(
     console: Option<Arc<Console>>,
     clock: Clock,
 ) -> anyhow::Result<(Decider, Arc<Counters>)> {
-    let mut providers = Providers::open(&config.push.providers)?;
+    let mut providers = Providers::open(&config.push.providers())?;
     let mut fallback = None;
     if let Some(console) = console {
         providers.insert(CONSOLE, console);
