@@ -369,6 +369,12 @@ mod tests {
     }
 
     #[test]
+    fn the_file_to_start_from_is_whole() {
+        let text = include_str!("../../../deploy/nightjar.toml");
+        assert!(check(text).unwrap().server.behind_proxy);
+    }
+
+    #[test]
     fn mistakes_are_named_with_their_line() {
         for (text, line, option) in [
             (format!("{KEYS}listn = 1\n"), 4, "listn"),
