@@ -15,6 +15,7 @@ mod bindings;
 mod device;
 mod inspect;
 mod node;
+mod pending;
 mod progress;
 mod record;
 mod send;

@@ -8,6 +8,7 @@ use nightjar_domain::{
 use nightjar_model::{ConnId, ConversationId, DeviceId, Lane, Mono, Now, Reject, Reply, Seq, Uid};
 use nightjar_push::{Queue, Ticket};
 
+use crate::pending::Pending;
 use crate::record::Recorder;
 use crate::work::OpenWork;
 use crate::{Command, Effect, Input, NodeConfig, Origin, Turn};
@@ -38,7 +39,10 @@ pub struct Node {
     pub(crate) queue: Queue,
     pub(crate) tickets: BTreeMap<Ticket, crate::alert::InFlight>,
     pub(crate) recorder: Recorder,
+    /// Of the input that is being handled.
     pub(crate) changes: Changes,
+    /// Of the inputs before it in this turn.
+    pending: Pending,
     pub(crate) effects: Vec<Effect>,
     pub(crate) stats: NodeStats,
     turn: u64,
@@ -103,6 +107,7 @@ impl Node {
             shifted_until: Mono(0),
             tickets: BTreeMap::new(),
             changes: Changes::default(),
+            pending: Pending::default(),
             effects: Vec::new(),
             stats: NodeStats::default(),
             turn: 0,
@@ -133,7 +138,23 @@ impl Node {
         now: Now,
         random: &[u8; 16],
     ) -> Result<(), Missing> {
-        let ctx = Ctx { rows, now, random };
+        self.seeing_pending(rows, |node, rows| node.take(input, Ctx { rows, now, random }))
+    }
+
+    /// Does something with rows as the inputs before it in this turn left them.
+    fn seeing_pending<T>(
+        &mut self,
+        rows: &dyn Rows,
+        act: impl FnOnce(&mut Self, &dyn Rows) -> Result<T, Missing>,
+    ) -> Result<T, Missing> {
+        let mut pending = std::mem::take(&mut self.pending);
+        let result = act(self, &pending.over(rows));
+        pending.add(&mut self.changes.writes);
+        self.pending = pending;
+        result
+    }
+
+    fn take(&mut self, input: Input, ctx: Ctx<'_>) -> Result<(), Missing> {
         match input {
             Input::Command { origin, command } => {
                 let result = match self.command(ctx, origin, command) {
@@ -249,13 +270,15 @@ impl Node {
         now: Now,
         random: &[u8; 16],
     ) -> Result<bool, Missing> {
-        let ctx = Ctx { rows, now, random };
-        self.work_off(ctx)?;
-        self.fire_deadlines(ctx)?;
-        self.fire_withdrawals(ctx);
-        let more = self.let_pushes_leave(ctx)?;
-        self.flush(ctx);
-        Ok(more || !self.ready.is_empty())
+        self.seeing_pending(rows, |node, rows| {
+            let ctx = Ctx { rows, now, random };
+            node.work_off(ctx)?;
+            node.fire_deadlines(ctx)?;
+            node.fire_withdrawals(ctx);
+            let more = node.let_pushes_leave(ctx)?;
+            node.flush(ctx);
+            Ok(more || !node.ready.is_empty())
+        })
     }
 
     /// Takes what the inputs since the last call came to.
@@ -264,10 +287,11 @@ impl Node {
         if self.recorder.write_events(&mut self.changes) {
             self.effects.push(Effect::Events);
         }
-        let changes = std::mem::take(&mut self.changes);
-        let durability = if changes.needs_power { Durability::Power } else { Durability::Process };
-        let commit =
-            (!changes.writes.is_empty()).then_some(Commit { writes: changes.writes, durability });
+        self.pending.add(&mut self.changes.writes);
+        let writes = self.pending.take();
+        let needs_power = std::mem::take(&mut self.changes.needs_power);
+        let durability = if needs_power { Durability::Power } else { Durability::Process };
+        let commit = (!writes.is_empty()).then_some(Commit { writes, durability });
         self.recorder.end_turn(self.turn);
         Turn { number: self.turn, commit, effects: std::mem::take(&mut self.effects) }
     }

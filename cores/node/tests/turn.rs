@@ -1,0 +1,144 @@
+//! Several inputs in one turn: each sees what the ones before it decided, though no store does.
+
+use std::collections::BTreeSet;
+
+use nightjar_domain::{Deadlines, Store};
+use nightjar_model::{
+    Binding, BindingKey, ClientMsgId, Command, ConversationId, DeviceId, HistoryCommand, Mono, Now,
+    Reply, Secret, SendCommand, Target, Uid, WallMs,
+};
+use nightjar_node::{Effect, Input, Node, NodeConfig, Origin};
+use nightjar_push::{Display, PushPolicy};
+use nightjar_store_memory::MemoryStore;
+
+const NOW: Now = Now { mono: Mono(1_000_000), wall: WallMs(1_790_000_000_000) };
+
+struct Stage {
+    node: Node,
+    store: MemoryStore,
+    calls: u64,
+}
+
+impl Stage {
+    fn new() -> Self {
+        let config = NodeConfig {
+            deadlines: Deadlines::default(),
+            policy: PushPolicy { storm: true, display: Display::Preview },
+            credentials: BTreeSet::from([key()]),
+            fallback: None,
+            pushes_in_flight_max: 8,
+            events: false,
+        };
+        let store = MemoryStore::new(|_| {});
+        let node = Node::open(config, &store, NOW).unwrap();
+        Self { node, store, calls: 0 }
+    }
+
+    fn ask(&mut self, command: Command) {
+        self.calls += 1;
+        let origin = Origin::Api(self.calls);
+        let input = Input::Command { origin, command };
+        self.node.handle(input, &self.store, NOW, &[self.calls as u8; 16]).unwrap();
+    }
+
+    /// Ends the turn; its effects.
+    fn turn(&mut self) -> Vec<Effect> {
+        while self.node.settle(&self.store, NOW, &[0; 16]).unwrap() {}
+        let turn = self.node.take_turn();
+        if let Some(commit) = turn.commit {
+            self.store.submit(commit);
+        }
+        turn.effects
+    }
+
+    fn bind(&mut self, user: &str) {
+        let binding = Binding {
+            key: key(),
+            token: Secret::new(format!("token of {user}")),
+            locale: None,
+            environment: None,
+            bound_at: WallMs(0),
+        };
+        let device_id = DeviceId::parse("phone").unwrap();
+        self.ask(Command::PutBinding { uid: uid(user), device_id, binding });
+    }
+}
+
+fn key() -> BindingKey {
+    BindingKey { provider: "fcm".into(), credential: "main".into() }
+}
+
+fn uid(name: &str) -> Uid {
+    Uid::parse(name).unwrap()
+}
+
+fn from_alice(id: &str) -> Command {
+    let send = SendCommand {
+        to: Target::User(uid("bob")),
+        client_msg_id: ClientMsgId::parse(id).unwrap(),
+        content: r#"{"type":"text","text":"hello"}"#.into(),
+        sealed: false,
+        push: None,
+        expires_at: None,
+    };
+    Command::SendAs { from: uid("alice"), send: Box::new(send) }
+}
+
+fn replies(effects: &[Effect]) -> Vec<&Reply> {
+    let reply = |effect| match effect {
+        &Effect::Reply { result: Ok(ref reply), .. } => Some(reply),
+        _ => None,
+    };
+    effects.iter().filter_map(reply).collect()
+}
+
+#[test]
+fn a_resend_in_the_turn_of_the_first_gets_the_first_answer() {
+    let mut stage = Stage::new();
+    stage.ask(from_alice("one"));
+    stage.ask(from_alice("one"));
+    let effects = stage.turn();
+    let [Reply::Sent(first), Reply::Sent(second)] = replies(&effects)[..] else {
+        panic!("two answers, not {effects:?}")
+    };
+    assert!(!first.duplicate && second.duplicate);
+    assert_eq!((first.message_id, first.seq), (second.message_id, second.seq));
+}
+
+#[test]
+fn a_burst_longer_than_the_tail_in_one_turn_is_pushed_from_its_first_message() {
+    let mut stage = Stage::new();
+    stage.bind("bob");
+    stage.turn();
+    for n in 0..200 {
+        stage.ask(from_alice(&format!("m{n}")));
+    }
+    let pushed = stage.turn().into_iter().find_map(|effect| match effect {
+        Effect::Push { request, .. } => Some(request.data.seq),
+        _ => None,
+    });
+    assert_eq!(pushed, Some(1));
+}
+
+#[test]
+fn history_in_the_turn_of_the_messages_has_all_of_them() {
+    let mut stage = Stage::new();
+    for n in 0..100 {
+        stage.ask(from_alice(&format!("m{n}")));
+    }
+    stage.ask(Command::HistoryAs {
+        viewer: uid("bob"),
+        history: HistoryCommand {
+            conversation: ConversationId::direct(&uid("alice"), &uid("bob")),
+            after: Some(0),
+            before: None,
+            limit: 200,
+        },
+    });
+    let effects = stage.turn();
+    let found = replies(&effects).into_iter().find_map(|reply| match reply {
+        Reply::History { entries, .. } => Some(entries.iter().map(|entry| entry.seq)),
+        _ => None,
+    });
+    assert!(found.unwrap().eq(1..=100));
+}
