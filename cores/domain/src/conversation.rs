@@ -294,19 +294,33 @@ impl Conversation {
         let mut new = Self::empty(&id, ConversationKind::Group, Some(name), Some(owner.clone()));
         let mut all: BTreeSet<Uid> = members.iter().cloned().collect();
         all.insert(owner.clone());
-        let accepted = new.change_members(owner, &all, &BTreeSet::new(), now, random)?;
+        let accepted = new.add_and_remove(owner, (&all, &BTreeSet::new()), 0, now, random)?;
         Ok((new, accepted))
     }
 
     /// Adds and removes members with one entry. Members see what follows their joining.
     ///
     /// # Errors
-    /// [`Reject::LimitReached`] above [`limits::GROUP_MEMBERS_MAX`].
+    /// [`Reject::LimitReached`] above [`limits::GROUP_MEMBERS_MAX`]; [`Missing`] when rows are not
+    /// at hand.
     pub fn change_members(
         &mut self,
+        rows: &dyn Rows,
         by: &Uid,
         add: &BTreeSet<Uid>,
         remove: &BTreeSet<Uid>,
+        now: Now,
+        random: &[u8; 10],
+    ) -> Result<Accepted, Stop> {
+        let own_before = self.own_before(rows, by)?;
+        Ok(self.add_and_remove(by, (add, remove), own_before, now, random)?)
+    }
+
+    fn add_and_remove(
+        &mut self,
+        by: &Uid,
+        (add, remove): (&BTreeSet<Uid>, &BTreeSet<Uid>),
+        own_before: u64,
         now: Now,
         random: &[u8; 10],
     ) -> Result<Accepted, Reject> {
@@ -317,7 +331,6 @@ impl Conversation {
         }
         let head = self.row.head;
         let content = members_content(&added, &removed);
-        let own_before = self.own.get(by).copied().unwrap_or(0);
         let draft = Draft::system(content, now, random);
         // Who leaves still sees the entry that says so; who joins sees it too.
         for uid in &added {

@@ -22,9 +22,17 @@ pub struct Place {
 }
 
 impl Place {
-    /// The place of somebody who joined above `joined` and saw nothing yet.
+    /// The place of somebody who joined above `joined` and saw nothing yet. The running numbers
+    /// are those of the conversation and of the user up to there: they may have been a member
+    /// before.
     #[must_use]
-    pub fn new(uid: &Uid, conversation: &ConversationId, joined: Seq, joined_ordinal: u64) -> Self {
+    pub fn new(
+        uid: &Uid,
+        conversation: &ConversationId,
+        joined: Seq,
+        joined_ordinal: u64,
+        joined_own: u64,
+    ) -> Self {
         let row = PlaceRow {
             uid: uid.clone(),
             conversation: conversation.clone(),
@@ -32,12 +40,19 @@ impl Place {
             left: None,
             read: joined,
             read_ordinal: joined_ordinal,
-            read_own: 0,
+            read_own: joined_own,
             version: 0,
             version_head: 0,
             offline_said: joined,
         };
-        Self { row, head: joined, ordinal: joined_ordinal, own: 0, recalled: 0, version: 0 }
+        Self {
+            row,
+            head: joined,
+            ordinal: joined_ordinal,
+            own: joined_own,
+            recalled: 0,
+            version: 0,
+        }
     }
 
     /// The place as of the conversation's stored head.

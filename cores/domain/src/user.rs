@@ -148,7 +148,15 @@ impl User {
     }
 
     /// Creates the place when the user is new to the conversation, and keeps its membership.
-    pub fn enter(&mut self, conversation: &Conversation, changes: &mut Changes) {
+    ///
+    /// # Errors
+    /// [`Missing`] when rows are not at hand.
+    pub fn enter(
+        &mut self,
+        rows: &dyn Rows,
+        conversation: &Conversation,
+        changes: &mut Changes,
+    ) -> Result<(), Missing> {
         let id = &conversation.row().conversation;
         let member = conversation.membership(&self.row.uid);
         let (joined, ordinal, left) =
@@ -160,7 +168,9 @@ impl User {
                 changes.put(Row::Place(place.row_to_write()));
             }
             _ => {
-                let mut place = Place::new(&self.row.uid, id, joined, ordinal);
+                let uid = &self.row.uid;
+                let own = if joined == 0 { 0 } else { read::own_ordinal(rows, id, uid, joined)? };
+                let mut place = Place::new(uid, id, joined, ordinal, own);
                 place.row.left = left;
                 if let Some(old) = self.places.get(id) {
                     self.unread -= old.unread();
@@ -169,6 +179,7 @@ impl User {
                 self.places.insert(id.clone(), place);
             }
         }
+        Ok(())
     }
 
     /// Counts an entry. `recalled_from` is the author of the message a recall takes back.

@@ -235,7 +235,7 @@ impl Node {
         let user = self.users.get_mut(uid).expect("it was loaded above");
         if user.place(id).is_some() {
             user.apply(entry, None);
-            user.enter(&self.conversations[id], &mut self.changes);
+            user.enter(ctx.rows, &self.conversations[id], &mut self.changes)?;
         }
         let devices: Vec<DeviceId> = user.devices.keys().cloned().collect();
         for device_id in devices {

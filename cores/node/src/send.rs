@@ -132,8 +132,14 @@ impl Node {
         let owner = conversation.row().owner.clone().ok_or(Reject::UnknownGroup)?;
         let (add, remove): (BTreeSet<Uid>, BTreeSet<Uid>) =
             (add.iter().cloned().collect(), remove.iter().cloned().collect());
-        let accepted =
-            conversation.change_members(&owner, &add, &remove, ctx.now, &ctx.id_bytes())?;
+        let accepted = conversation.change_members(
+            ctx.rows,
+            &owner,
+            &add,
+            &remove,
+            ctx.now,
+            &ctx.id_bytes(),
+        )?;
         let entry = std::sync::Arc::clone(&accepted.entry);
         self.publish(ctx, accepted, None)?;
         for uid in &remove {

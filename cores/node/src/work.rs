@@ -112,7 +112,7 @@ impl Node {
         }
         let last = fresh.last().map_or(head, |fresh| fresh.entry.seq);
         for uid in &members {
-            self.catch_up(uid, id, &fresh);
+            self.catch_up(ctx, uid, id, &fresh)?;
             self.wake(ctx, uid, id, &fresh, &key);
             self.open_debts(ctx, uid, id, &fresh)?;
         }
@@ -148,16 +148,23 @@ impl Node {
     }
 
     /// Brings the user's place and badge up to the entries.
-    fn catch_up(&mut self, uid: &Uid, id: &ConversationId, fresh: &[Fresh]) {
+    fn catch_up(
+        &mut self,
+        ctx: Ctx<'_>,
+        uid: &Uid,
+        id: &ConversationId,
+        fresh: &[Fresh],
+    ) -> Result<(), Missing> {
         let (Some(user), Some(conversation)) =
             (self.users.get_mut(uid), self.conversations.get(id))
         else {
-            return;
+            return Ok(());
         };
-        user.enter(conversation, &mut self.changes);
+        user.enter(ctx.rows, conversation, &mut self.changes)?;
         for fresh in fresh {
             user.apply(&fresh.entry, fresh.recalled_from.as_ref());
         }
+        Ok(())
     }
 
     /// Hands the entries to the user's connections.
