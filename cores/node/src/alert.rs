@@ -397,10 +397,7 @@ impl Node {
         match next {
             Next::Settle => self.delivered(ctx, &key, &flight)?,
             Next::NextBinding { remove_token } => {
-                if remove_token
-                    && removes_token(answer, &flight.binding, flight.sent_at)
-                    && self.drop_binding(&key.uid, &key.device_id, &flight.binding)
-                {
+                if remove_token && self.is_gone(&key, &flight, answer) {
                     self.queue.binding_removed(&key);
                 }
             }
@@ -469,17 +466,23 @@ impl Node {
         Ok(())
     }
 
-    /// The provider says the token is dead: the device loses the binding, if it still has it.
-    fn drop_binding(&mut self, uid: &Uid, device_id: &DeviceId, binding: &Binding) -> bool {
-        let Some(user) = self.users.get_mut(uid) else { return false };
-        let Some(device) = user.devices.get_mut(device_id) else { return false };
-        let is_same =
-            device.bindings.iter().any(|b| b.key == binding.key && b.token == binding.token);
-        if is_same {
-            device.unbind(&binding.key);
-            user.forget_binding(device_id, binding, &mut self.changes);
+    /// The provider says the token is dead: the device loses the binding. Answers whether the
+    /// device has it no more, so that the one after it stands at its place; one that was bound
+    /// anew while the request was on its way is another binding.
+    fn is_gone(&mut self, key: &PushKey, flight: &InFlight, answer: &Answer) -> bool {
+        let Some(user) = self.users.get_mut(&key.uid) else { return false };
+        let Some(device) = user.devices.get_mut(&key.device_id) else { return false };
+        let now = device.bindings.iter().find(|binding| binding.key == flight.binding.key);
+        let Some(now) = now else { return false };
+        if *now != flight.binding {
+            return true;
         }
-        is_same
+        let is_dead = removes_token(answer, now, flight.sent_at);
+        if is_dead {
+            device.unbind(&flight.binding.key);
+            user.forget_binding(&key.device_id, &flight.binding, &mut self.changes);
+        }
+        is_dead
     }
 
     /// Calls back what is at the providers for a device that is owed nothing any more.
