@@ -64,8 +64,9 @@ impl Node {
             let device = Device::fresh(uid, device_id, None, ctx.now.wall);
             user.add_device(device, &mut self.changes);
         }
+        self.welcome_back(ctx, uid, device_id);
+        let user = self.users.get_mut(uid).expect("it was loaded above");
         let device = user.devices.get_mut(device_id).ok_or(Reject::LimitReached)?;
-        device.row.signed_out = false;
         let row = device.row.clone();
         let gone = device.bind(binding.clone());
         self.changes.put(Row::Device(row));

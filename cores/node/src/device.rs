@@ -39,6 +39,7 @@ impl Node {
             user.add_device(device, &mut self.changes);
         }
         self.replace_link(&uid, &device_id, conn);
+        self.welcome_back(ctx, &uid, &device_id);
         let user = self.users.get_mut(&uid).ok_or(Reject::Internal)?;
         let device = user.devices.get_mut(&device_id).ok_or(Reject::LimitReached)?;
         let resumed = resume.is_some_and(|token| {
@@ -51,7 +52,6 @@ impl Node {
         device.row.resume_hash = hash(&token);
         device.row.platform = Some(platform);
         device.row.seen_at = ctx.now.wall;
-        device.row.signed_out = false;
         device.state_since = ctx.now.wall;
         device.link = Some(Link {
             conn,
@@ -89,6 +89,25 @@ impl Node {
         if old != conn {
             self.conns.remove(&old);
             self.notice(old, Notice::Bye { reason: ByeReason::Replaced, text: None });
+        }
+    }
+
+    /// A device that was signed out is owed nothing of that time.
+    pub(crate) fn welcome_back(&mut self, ctx: Ctx<'_>, uid: &Uid, device_id: &DeviceId) {
+        let Some(user) = self.users.get_mut(uid) else { return };
+        let ids: Vec<_> = user.places().map(|place| place.row.conversation.clone()).collect();
+        let Some(device) = user.devices.get_mut(device_id) else { return };
+        if !std::mem::take(&mut device.row.signed_out) {
+            return;
+        }
+        for id in ids {
+            self.settle_all(ctx, uid, device_id, &id);
+        }
+        // In the commit that signs it in, so that no crash leaves one without the other.
+        if let Some(user) = self.users.get_mut(uid) {
+            for row in user.take_dirty_cursors() {
+                self.changes.put(Row::Cursor(row));
+            }
         }
     }
 
