@@ -514,16 +514,21 @@ impl Node {
         }
         let Some(user) = self.users.get_mut(uid) else { return Ok(()) };
         let said = user.place(id).map_or(0, |place| place.row.offline_said);
-        let after = from.max(said + 1) - 1;
+        let mut after = from.max(said + 1) - 1;
         if after >= to {
             return Ok(());
         }
         user.say_offline(id, to, &mut self.changes);
         let conversation = &self.conversations[id];
-        let entries = conversation.entries_after(ctx.rows, after, SEARCH_MAX)?;
-        for entry in entries.iter().filter(|entry| entry.seq <= to) {
-            if entry.is_alertable() && entry.from != *uid {
-                self.recorder.offline(entry, uid, device_id, ctx.now.wall);
+        while after < to {
+            let entries = conversation.entries_after(ctx.rows, after, SEARCH_MAX)?;
+            let Some(last) = entries.last() else { return Ok(()) };
+            after = last.seq;
+            for entry in entries.iter().filter(|entry| entry.seq <= to) {
+                let is_expired = entry.expires_at.is_some_and(|at| at <= ctx.now.wall);
+                if entry.is_alertable() && entry.from != *uid && !is_expired {
+                    self.recorder.offline(entry, uid, device_id, ctx.now.wall);
+                }
             }
         }
         Ok(())

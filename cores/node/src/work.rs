@@ -226,7 +226,6 @@ impl Node {
             .iter()
             .map(|fresh| &fresh.entry)
             .filter(|entry| entry.is_alertable() && entry.from != *uid && place.sees(entry.seq))
-            .filter(|entry| entry.expires_at.is_none_or(|at| at > ctx.now.wall))
             .map(|entry| entry.seq)
             .collect();
         let recalled: Vec<Seq> = fresh
