@@ -338,6 +338,10 @@ impl User {
     /// Whether nothing would be lost if the user left memory.
     #[must_use]
     pub fn is_idle(&self) -> bool {
-        self.devices.values().all(|device| device.link.is_none() && device.debts().next().is_none())
+        self.devices.values().all(|device| {
+            device.link.is_none()
+                && device.debts().next().is_none()
+                && device.withdrawing.is_empty()
+        })
     }
 }

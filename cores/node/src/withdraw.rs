@@ -34,7 +34,7 @@ impl Node {
             ranges::places(&cursor.showing).take_while(|seq| *seq <= read).collect();
         let newest = places.len().saturating_sub(NAMED_MAX);
         self.withdraw_places(ctx, uid, device_id, id, &places[newest..])?;
-        if cursor.showing_shared {
+        if cursor.showing_shared && read >= cursor.settled {
             let shared = NotificationId::conversation(id);
             self.withdraw_ids(ctx, uid, device_id, vec![(shared, id.clone(), read)]);
         }
