@@ -52,6 +52,8 @@ struct Debt {
     last: Seq,
     /// Up to here it was said that they fell due.
     said: Seq,
+    /// Why they did.
+    reason: DueReason,
 }
 
 impl Device {
@@ -202,6 +204,7 @@ impl Device {
             runs: VecDeque::new(),
             last: 0,
             said: 0,
+            reason: DueReason::Offline,
         });
         if seq <= debt.last {
             return;
@@ -285,7 +288,18 @@ impl Device {
         };
         let from = first.max(debt.said + 1);
         debt.said = debt.said.max(to);
-        (from <= to).then_some((from, to, reason))
+        if from > to {
+            return None;
+        }
+        debt.reason = reason;
+        Some((from, to, reason))
+    }
+
+    /// Why the entry fell due, if it did: the state of the device may be another by now.
+    #[must_use]
+    pub fn fell_due(&self, conversation: &ConversationId, seq: Seq) -> Option<DueReason> {
+        let debt = self.debts.get(conversation)?;
+        (seq <= debt.said).then_some(debt.reason)
     }
 
     /// The earliest moment at which any debt falls due.

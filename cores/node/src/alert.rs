@@ -300,7 +300,7 @@ impl Node {
             uid: key.uid.clone(),
             device_id: key.device_id.clone(),
             app_state: device.app_state(),
-            due,
+            due: device.fell_due(id, entry.seq).unwrap_or(due),
             is_member: conversation.is_member(&key.uid),
             signed_out: device.row.signed_out,
             surfaced: false,
