@@ -20,6 +20,8 @@ mod progress;
 mod record;
 mod send;
 mod sync;
+#[cfg(test)]
+mod tests;
 mod withdraw;
 mod work;
 

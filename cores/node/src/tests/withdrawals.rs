@@ -1,0 +1,158 @@
+//! Taking notifications back.
+
+use super::*;
+
+/// Bob's phone was pushed for a message and shows it; his laptop is connected.
+fn shown_on_bobs_phone(play: &mut Play) -> SentReply {
+    play.phone("bob/phone");
+    play.online("bob/laptop");
+    let sent = play.says("alice", "bob");
+    play.surfaced("bob/laptop", &sent.conversation, sent.seq);
+    assert_eq!(play.take_pushes().len(), 1);
+    sent
+}
+
+#[test]
+fn reading_elsewhere_takes_the_notification_back_by_push() {
+    let mut play = Play::start();
+    let sent = shown_on_bobs_phone(&mut play);
+    let (unread, bv) = play.read("bob/laptop", &sent.conversation, 1);
+    let withdrawal = play.the_push();
+    assert_eq!(withdrawal.device(), "bob/phone");
+    assert!(withdrawal.request.alert.is_none());
+    assert_eq!(withdrawal.request.data.wd, [nid(&sent)]);
+    assert_eq!((withdrawal.request.data.badge, withdrawal.request.data.bv), (unread, bv));
+    play.take_pushes();
+    assert_eq!(play.reasons("bob/phone", &sent, Step::Withdrawn).len(), 1);
+    // One push is enough; the device is told again when it comes back, until it confirms.
+    play.after(3_600_000);
+    assert_eq!(play.pushed(), Vec::<String>::new());
+    assert_eq!(play.online("bob/phone").withdraw, [nid(&sent)]);
+    play.ask("bob/phone", Command::Withdrawn(vec![nid(&sent)])).unwrap();
+    play.lose("bob/phone");
+    assert_eq!(play.online("bob/phone").withdraw, []);
+    play.is_whole();
+}
+
+#[test]
+fn a_live_device_is_told_over_its_connection_and_by_push_if_it_stays_silent() {
+    let mut play = Play::start();
+    let sent = shown_on_bobs_phone(&mut play);
+    play.online("bob/phone");
+    play.notices("bob/phone");
+    play.read("bob/laptop", &sent.conversation, 1);
+    let told = Notice::Withdraw(vec![nid(&sent)]);
+    assert!(play.notices("bob/phone").contains(&told));
+    assert_eq!(play.pushed(), Vec::<String>::new());
+    play.after(1_000);
+    assert_eq!(play.the_push().request.data.wd, [nid(&sent)]);
+    play.take_pushes();
+    play.is_whole();
+}
+
+#[test]
+fn a_confirmed_withdrawal_is_not_pushed() {
+    let mut play = Play::start();
+    let sent = shown_on_bobs_phone(&mut play);
+    play.online("bob/phone");
+    play.read("bob/laptop", &sent.conversation, 1);
+    play.ask("bob/phone", Command::Withdrawn(vec![nid(&sent)])).unwrap();
+    play.after(60_000);
+    assert_eq!(play.pushed(), Vec::<String>::new());
+    assert_eq!(play.reasons("bob/phone", &sent, Step::Withdrawn), ["confirmed"]);
+    play.is_whole();
+}
+
+#[test]
+fn a_connection_that_ends_before_it_confirmed_is_followed_by_a_push() {
+    let mut play = Play::start();
+    let sent = shown_on_bobs_phone(&mut play);
+    play.online("bob/phone");
+    play.read("bob/laptop", &sent.conversation, 1);
+    play.lose("bob/phone");
+    assert_eq!(play.the_push().request.data.wd, [nid(&sent)]);
+}
+
+#[test]
+fn a_recall_takes_the_notification_back() {
+    let mut play = Play::start();
+    let sent = shown_on_bobs_phone(&mut play);
+    play.online("alice/laptop");
+    play.recall("alice/laptop", &sent);
+    let withdrawal = play.the_push();
+    assert_eq!(withdrawal.request.data.wd, [nid(&sent)]);
+    assert_eq!(withdrawal.request.data.badge, 0);
+    play.take_pushes();
+    play.is_whole();
+}
+
+#[test]
+fn what_was_read_while_its_push_was_on_its_way_is_taken_back_at_once() {
+    let mut play = Play::start();
+    play.phone("bob/phone");
+    play.online("bob/laptop");
+    let sent = play.says("alice", "bob");
+    let push = play.the_push();
+    play.read("bob/laptop", &sent.conversation, 1);
+    assert_eq!(play.pushes.len(), 1, "the phone may not show it yet");
+    play.answer(&push, Answer::new(Outcome::Delivered, "200"));
+    assert_eq!(play.the_push().request.data.wd, [nid(&sent)]);
+    play.take_pushes();
+    play.is_whole();
+}
+
+#[test]
+fn what_was_recalled_while_its_push_was_on_its_way_is_taken_back_at_once() {
+    let mut play = Play::start();
+    play.phone("bob/phone");
+    play.online("alice/laptop");
+    let sent = play.says("alice", "bob");
+    let push = play.the_push();
+    play.recall("alice/laptop", &sent);
+    play.answer(&push, Answer::new(Outcome::Delivered, "200"));
+    assert_eq!(play.the_push().request.data.wd, [nid(&sent)]);
+}
+
+#[test]
+fn what_is_to_be_taken_back_rides_on_the_next_push() {
+    let mut play = Play::start();
+    let sent = shown_on_bobs_phone(&mut play);
+    play.read("bob/laptop", &sent.conversation, 1);
+    // The withdrawal push is refused; the next message names it again.
+    let withdrawal = play.the_push();
+    play.answer(&withdrawal, Answer::new(Outcome::Reject, "no"));
+    let next = play.says("alice", "bob");
+    let push = play.the_push();
+    assert_eq!((push.mid(), push.request.data.wd.clone()), (next.message_id, vec![nid(&sent)]));
+}
+
+#[test]
+fn reading_a_part_keeps_the_shared_notification_of_a_storm() {
+    let mut play = Play::start();
+    play.phone("bob/phone");
+    play.online("bob/laptop");
+    let sent: Vec<SentReply> = (0..8).map(|_| play.says("alice", "bob")).collect();
+    play.take_pushes();
+    let shared = NotificationId::conversation(&sent[0].conversation);
+    play.read("bob/laptop", &sent[0].conversation, 3);
+    let partly: Vec<NotificationId> =
+        play.take_pushes().into_iter().flat_map(|push| push.request.data.wd).collect();
+    assert!(!partly.contains(&shared), "five messages are still unread: {partly:?}");
+    assert_eq!(partly.len(), 3);
+    play.read("bob/laptop", &sent[0].conversation, 8);
+    let rest: Vec<NotificationId> =
+        play.take_pushes().into_iter().flat_map(|push| push.request.data.wd).collect();
+    assert!(rest.contains(&shared) && rest.contains(&nid(&sent[4])), "{rest:?}");
+    play.is_whole();
+}
+
+#[test]
+fn a_kicked_device_is_told_nothing_more() {
+    let mut play = Play::start();
+    let sent = shown_on_bobs_phone(&mut play);
+    let (uid, device_id) = device("bob/phone");
+    play.operator(Command::Kick { uid, device_id, reason: "lost".into() }).unwrap();
+    play.read("bob/laptop", &sent.conversation, 1);
+    play.after(60_000);
+    assert_eq!(play.pushed(), Vec::<String>::new());
+}
