@@ -1,13 +1,17 @@
 //! Nothing undurable escapes: effects wait here until their commit is safe.
+//!
+//! They leave from a task of the gateways' runtime. A connection's task that is woken from another
+//! thread costs a system call and a switch; woken from within it costs neither, and neither the
+//! decider nor the store's writer stands still for it.
 
 use std::collections::VecDeque;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, MutexGuard};
 
 use nightjar_domain::CommitNo;
 use nightjar_model::WallMs;
 use nightjar_node::{Effect, Origin};
-use tokio::sync::watch;
+use tokio::sync::{Notify, watch};
 
 use crate::handle::Waiting;
 use crate::mailbox::Mail;
@@ -16,6 +20,8 @@ use crate::{Clock, Pusher};
 /// Turns whose effects wait, and where they go.
 pub struct Release {
     state: Mutex<State>,
+    /// Something may leave, or it is over.
+    stirred: Notify,
     waiting: Arc<Waiting>,
     pusher: Pusher,
     events: watch::Sender<u64>,
@@ -30,6 +36,7 @@ struct State {
     safe: CommitNo,
     /// The newest turn known to be safe and when, until the decider asks.
     news: Option<(u64, WallMs)>,
+    is_over: bool,
 }
 
 impl Release {
@@ -41,6 +48,7 @@ impl Release {
     ) -> Self {
         Self {
             state: Mutex::new(State::default()),
+            stirred: Notify::new(),
             waiting,
             pusher,
             events,
@@ -51,21 +59,29 @@ impl Release {
 
     /// The effects of a turn wait for this commit.
     pub(crate) fn hold(&self, commit: CommitNo, turn: u64, effects: Vec<Effect>) {
-        let mut state = self.state.lock().expect("no holder of this lock can panic");
+        let mut state = self.state();
         state.turns.push_back((commit, turn, effects));
-        self.let_go(&mut state);
+        if commit <= state.safe {
+            self.stirred.notify_one();
+        }
     }
 
     /// Everything up to this commit is safe. Called by the store's writer.
     pub fn safe(&self, upto: CommitNo) {
-        let mut state = self.state.lock().expect("no holder of this lock can panic");
+        let mut state = self.state();
         state.safe = state.safe.max(upto);
-        self.let_go(&mut state);
+        self.stirred.notify_one();
+    }
+
+    /// Nothing will be held any more; [`Self::run`] ends when everything safe has left.
+    pub(crate) fn close(&self) {
+        self.state().is_over = true;
+        self.stirred.notify_one();
     }
 
     /// The newest turn that became safe since the last call, and when.
     pub(crate) fn take_news(&self) -> Option<(u64, WallMs)> {
-        self.state.lock().expect("no holder of this lock can panic").news.take()
+        self.state().news.take()
     }
 
     /// Effects that left since the start.
@@ -74,16 +90,33 @@ impl Release {
         self.released.load(Ordering::Relaxed)
     }
 
-    /// Lets effects go in the order of their turns; the lock keeps that order.
-    fn let_go(&self, state: &mut State) {
-        while state.turns.front().is_some_and(|(commit, ..)| *commit <= state.safe) {
-            let Some((_, turn, effects)) = state.turns.pop_front() else { return };
-            state.news = Some((turn, self.clock.now().wall));
-            self.released.fetch_add(effects.len() as u64, Ordering::Relaxed);
-            for effect in effects {
-                self.carry_out(effect);
+    /// Lets effects go in the order of their turns until [`Self::close`].
+    pub(crate) async fn run(self: Arc<Self>) {
+        loop {
+            while let Some(effects) = self.next() {
+                self.released.fetch_add(effects.len() as u64, Ordering::Relaxed);
+                for effect in effects {
+                    self.carry_out(effect);
+                }
             }
+            if self.state().is_over {
+                return;
+            }
+            self.stirred.notified().await;
         }
+    }
+
+    /// The effects of the next turn that is safe.
+    fn next(&self) -> Option<Vec<Effect>> {
+        let mut state = self.state();
+        let is_safe = state.turns.front().is_some_and(|(commit, ..)| *commit <= state.safe);
+        let (_, turn, effects) = is_safe.then(|| state.turns.pop_front()).flatten()?;
+        state.news = Some((turn, self.clock.now().wall));
+        Some(effects)
+    }
+
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().expect("no holder of this lock can panic")
     }
 
     fn carry_out(&self, effect: Effect) {

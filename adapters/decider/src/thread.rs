@@ -42,6 +42,7 @@ impl std::error::Error for StartError {}
 pub struct Decider {
     handle: Handle,
     thread: std::thread::JoinHandle<()>,
+    letting_go: tokio::task::JoinHandle<()>,
 }
 
 impl Decider {
@@ -56,7 +57,8 @@ impl Decider {
         (release, parts)
     }
 
-    /// Opens the node over the store and starts the thread.
+    /// Opens the node over the store and starts the thread. Call it in the gateways' runtime:
+    /// effects leave from there.
     ///
     /// `on_broken` is called once when the store fails for good; the process must end then.
     ///
@@ -95,7 +97,8 @@ impl Decider {
                 }
             })
             .map_err(StartError::Thread)?;
-        Ok(Self { handle, thread })
+        let letting_go = tokio::spawn(Arc::clone(&handle.release).run());
+        Ok(Self { handle, thread, letting_go })
     }
 
     /// What gateways hold.
@@ -113,6 +116,8 @@ impl Decider {
         }
         let thread = self.thread;
         let _ = tokio::task::spawn_blocking(move || thread.join()).await;
+        self.handle.release.close();
+        let _ = self.letting_go.await;
     }
 }
 
