@@ -232,13 +232,15 @@ impl Node {
         }
         let ticket = self.queue.sent(key);
         let shared = nightjar_model::NotificationId::conversation(id);
+        let is_shared = request.data.nid.as_ref() == Some(&shared);
+        self.queue.named(key, seq, is_shared);
         self.tickets.insert(
             ticket,
             InFlight {
                 key: key.clone(),
                 conversation: id.clone(),
                 seq,
-                is_shared: request.data.nid.as_ref() == Some(&shared),
+                is_shared,
                 binding: request.binding.clone(),
                 sent_at: ctx.now.wall,
                 withdraws: request.data.wd.clone(),
@@ -308,6 +310,9 @@ impl Node {
             bindings,
             bindings_spent: attempts.bindings_spent,
             unseen,
+            is_shared: attempts
+                .named
+                .and_then(|(seq, is_shared)| (seq == entry.seq).then_some(is_shared)),
             badge,
             bv,
             withdraw,

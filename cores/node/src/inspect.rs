@@ -221,6 +221,7 @@ impl Node {
             bindings,
             bindings_spent: 0,
             unseen: 1,
+            is_shared: None,
             badge: user.unread() + 1,
             bv: 0,
             withdraw: Vec::new(),

@@ -39,6 +39,8 @@ pub struct PushCase {
     pub bindings_spent: usize,
     /// Alertable entries of the conversation the device neither showed nor read, this one included.
     pub unseen: u64,
+    /// Whether an earlier request for this message used the conversation's one notification.
+    pub is_shared: Option<bool>,
     /// The user's unread total.
     pub badge: u64,
     /// Its version, read in the same step.

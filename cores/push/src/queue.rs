@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
-use nightjar_model::{ConversationId, DeviceId, Mono, Uid};
+use nightjar_model::{ConversationId, DeviceId, Mono, Seq, Uid};
 
 use crate::decide::SilentReason;
 use crate::outcome::{Answer, Outcome};
@@ -53,6 +53,9 @@ pub struct Attempts {
     pub bindings_spent: usize,
     /// How much of the text still goes along.
     pub trim: Trim,
+    /// The message a request left for, and whether that used the conversation's one notification:
+    /// the device may be showing it, so a later request for the message keeps the name.
+    pub named: Option<(Seq, bool)>,
 }
 
 /// What an answer means for the message.
@@ -164,6 +167,14 @@ impl Queue {
             self.in_flight.insert(ticket, key.clone());
         }
         ticket
+    }
+
+    /// The request that is leaving names the conversation's one notification, or its message's
+    /// own: so will every other request for this message.
+    pub fn named(&mut self, key: &PushKey, seq: Seq, is_shared: bool) {
+        if let Some(lane) = self.lanes.get_mut(key) {
+            lane.attempts.named = Some((seq, is_shared));
+        }
     }
 
     /// Nothing is owed on a leaving key.

@@ -39,7 +39,8 @@ pub enum Trim {
 #[must_use]
 pub fn render(case: &PushCase, policy: &PushPolicy, binding: &Binding, trim: Trim) -> PushRequest {
     let entry = &case.entry;
-    let nid = if policy.storm && case.unseen >= STORM_FROM {
+    let is_shared = case.is_shared.unwrap_or(policy.storm && case.unseen >= STORM_FROM);
+    let nid = if is_shared {
         NotificationId::conversation(&entry.conversation)
     } else {
         NotificationId::message(entry.message_id)
@@ -201,6 +202,18 @@ mod tests {
         case.unseen = 6;
         assert_eq!(nid(&case, &POLICY), format!("c.{}", case.entry.conversation));
         assert!(nid(&case, &PushPolicy { storm: false, ..POLICY }).starts_with("m."));
+    }
+
+    #[test]
+    fn a_retry_keeps_the_name_the_first_request_had() {
+        let mut case = case();
+        (case.unseen, case.is_shared) = (9, Some(false));
+        let nid = |case: &PushCase| {
+            render(case, &POLICY, &binding(), Trim::Full).data.nid.unwrap().as_str().to_owned()
+        };
+        assert!(nid(&case).starts_with("m."));
+        (case.unseen, case.is_shared) = (1, Some(true));
+        assert!(nid(&case).starts_with("c."));
     }
 
     #[test]

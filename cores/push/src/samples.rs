@@ -53,6 +53,7 @@ pub(crate) fn case() -> PushCase {
         bindings: vec![binding()],
         bindings_spent: 0,
         unseen: 1,
+        is_shared: None,
         badge: 4,
         bv: 17,
         withdraw: Vec::new(),
