@@ -80,6 +80,7 @@ struct Play {
     heard: BTreeMap<String, Vec<Notice>>,
     pushes: Vec<Pushed>,
     cancelled: Vec<Ticket>,
+    replies: Vec<Result<Reply, Reject>>,
     /// Commits since the last look, in order.
     commits: Vec<Commit>,
 }
@@ -116,6 +117,7 @@ impl Play {
             heard: BTreeMap::new(),
             pushes: Vec::new(),
             cancelled: Vec::new(),
+            replies: Vec::new(),
             commits: Vec::new(),
         }
     }
@@ -133,42 +135,44 @@ impl Play {
         bytes
     }
 
-    /// Gives one input, submits what it came to, and lets everything settle that is ready.
-    fn give(&mut self, input: Input) -> Option<Result<Reply, Reject>> {
-        let random = self.random();
-        self.node.handle(input, &self.store, self.now, &random).unwrap();
-        let reply = self.end_turn();
-        let later = self.settle();
-        reply.or(later)
+    /// Gives one input and lets everything happen that is ready.
+    fn give(&mut self, input: Input) {
+        self.handle(input);
+        self.end_turn();
+        self.settle();
     }
 
-    fn settle(&mut self) -> Option<Result<Reply, Reject>> {
-        let mut reply = None;
+    fn handle(&mut self, input: Input) {
+        let random = self.random();
+        self.node.handle(input, &self.store, self.now, &random).unwrap();
+    }
+
+    fn settle(&mut self) {
         loop {
             let random = self.random();
             let more = self.node.settle(&self.store, self.now, &random).unwrap();
-            reply = self.end_turn().or(reply);
+            self.end_turn();
             if !more {
-                return reply;
+                return;
             }
         }
     }
 
-    fn end_turn(&mut self) -> Option<Result<Reply, Reject>> {
+    fn end_turn(&mut self) {
         let Turn { number, commit, effects } = self.node.take_turn();
         if let Some(commit) = commit {
             self.commits.push(commit.clone());
             assert!(matches!(self.store.submit(commit), Submitted::Taken(_)));
         }
-        let random = self.random();
-        let safe = Input::Safe { turn: number, at: self.now.wall };
-        self.node.handle(safe, &self.store, self.now, &random).unwrap();
-        effects.into_iter().fold(None, |reply, effect| self.carry_out(effect).or(reply))
+        self.handle(Input::Safe { turn: number, at: self.now.wall });
+        for effect in effects {
+            self.carry_out(effect);
+        }
     }
 
-    fn carry_out(&mut self, effect: Effect) -> Option<Result<Reply, Reject>> {
+    fn carry_out(&mut self, effect: Effect) {
         match effect {
-            Effect::Reply { result, .. } => return Some(result),
+            Effect::Reply { result, .. } => self.replies.push(result),
             Effect::Notice { conn, notice } => {
                 let name = self.conns.iter().find(|(_, known)| **known == conn);
                 let name =
@@ -184,17 +188,20 @@ impl Play {
             }
             Effect::Events => {}
         }
-        None
+    }
+
+    fn command(&mut self, origin: Origin, command: Command) -> Result<Reply, Reject> {
+        self.give(Input::Command { origin, command });
+        self.replies.pop().expect("every command has a reply")
     }
 
     fn operator(&mut self, command: Command) -> Result<Reply, Reject> {
         let origin = Origin::Api(self.number());
-        self.give(Input::Command { origin, command }).expect("every command has a reply")
+        self.command(origin, command)
     }
 
     fn ask(&mut self, name: &str, command: Command) -> Result<Reply, Reject> {
-        let origin = Origin::Conn(self.conns[name], 1);
-        self.give(Input::Command { origin, command }).expect("every command has a reply")
+        self.command(Origin::Conn(self.conns[name], 1), command)
     }
 
     /// Lets time pass, and everything in it happen when it is due.
@@ -314,6 +321,25 @@ impl Play {
     fn tells(&mut self, from: &str, to: &str) -> SentReply {
         let draft = self.draft(Target::Group(GroupId::parse(to).unwrap()));
         self.send(from, draft)
+    }
+
+    /// Messages that are all decided in one turn.
+    fn tells_at_once(&mut self, from: &str, to: &str, count: usize) -> Vec<SentReply> {
+        self.replies.clear();
+        for _ in 0..count {
+            let send = Box::new(self.draft(Target::Group(GroupId::parse(to).unwrap())));
+            let origin = Origin::Api(self.number());
+            self.handle(Input::Command {
+                origin,
+                command: Command::SendAs { from: uid(from), send },
+            });
+        }
+        self.settle();
+        let sent = |reply: Result<Reply, Reject>| match reply {
+            Ok(Reply::Sent(sent)) => sent,
+            other => panic!("{from} sends: {other:?}"),
+        };
+        self.replies.drain(..).map(sent).collect()
     }
 
     fn whispers(&mut self, from: &str, to: &str) -> SentReply {

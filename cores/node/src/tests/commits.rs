@@ -50,6 +50,20 @@ fn a_group_over_all_lanes_costs_a_row_a_lane_and_no_row_a_member() {
 }
 
 #[test]
+fn a_lane_that_has_open_work_gets_no_second_row() {
+    let mut play = Play::with(|config| config.events = false);
+    play.group_of("crew", "alice", (0..300).map(|n| uid(&format!("member{n}"))).collect());
+    play.online("member7/phone");
+    play.after(10_000);
+    play.tells("alice", "crew");
+    let lanes = play.open_work();
+    play.tells("alice", "crew");
+    assert_eq!(play.node.stats().message_rows, 5);
+    assert_eq!(play.open_work(), lanes);
+    play.is_whole();
+}
+
+#[test]
 fn a_resend_gets_the_first_answer_and_writes_nothing() {
     let mut play = Play::start();
     play.phone("bob/phone");

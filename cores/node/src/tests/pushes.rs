@@ -171,7 +171,7 @@ fn what_is_at_the_providers_at_a_time_is_bounded() {
 }
 
 #[test]
-fn more_than_a_look_of_messages_in_one_batch_are_all_owed_and_delivered() {
+fn messages_of_one_turn_are_all_delivered_and_owed_however_many() {
     let mut play = Play::with(|config| config.policy.storm = false);
     let members = ["bob", "carol", "dave", "erin", "frank", "grace"];
     for user in members {
@@ -180,7 +180,8 @@ fn more_than_a_look_of_messages_in_one_batch_are_all_owed_and_delivered() {
     play.online("bob/laptop");
     play.group("crew", "alice", &members);
     play.notices("bob/laptop");
-    let sent: Vec<MessageId> = (0..600).map(|_| play.tells("alice", "crew").message_id).collect();
+    let sent = play.tells_at_once("alice", "crew", 600);
+    let sent: Vec<MessageId> = sent.iter().map(|sent| sent.message_id).collect();
     let woken: Vec<MessageId> = play
         .notices("bob/laptop")
         .iter()
