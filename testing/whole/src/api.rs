@@ -41,7 +41,6 @@ impl Answer {
     ///
     /// # Panics
     /// When it is not.
-    #[must_use]
     pub fn good(self) -> Value {
         assert!((200..300).contains(&self.status), "{} {}", self.status, self.text);
         self.json()
@@ -135,7 +134,7 @@ impl Api {
         let [provider, credential, token] = binding;
         let path = format!("/v1/users/{uid}/devices/{device_id}/push");
         let body = json!({"provider": provider, "credential": credential, "token": token});
-        let _ = self.put(&path, body).await.good();
+        self.put(&path, body).await.good();
     }
 
     /// Writes a text in a user's name; the answer of `POST /v1/messages`.

@@ -102,8 +102,7 @@ impl Device {
     /// Waits until `n` messages were delivered and answers all of them.
     pub async fn messages(&self, n: usize) -> Vec<body::Message> {
         self.wait_for(&format!("{n} messages"), |seen| {
-            let messages: Vec<_> = seen.messages().cloned().collect();
-            (messages.len() >= n).then_some(messages)
+            (seen.messages().count() >= n).then(|| seen.messages().cloned().collect())
         })
         .await
     }

@@ -6,7 +6,7 @@ use std::net::SocketAddr;
 use bytes::{Bytes, BytesMut};
 use futures_util::stream::{SplitSink, SplitStream};
 use futures_util::{SinkExt as _, StreamExt as _};
-use nightjar_wire::{Packet, Side, next_packet};
+use nightjar_wire::{Header, Packet, Side, next_packet};
 use rustls::pki_types::ServerName;
 use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _};
 use tokio::net::TcpStream;
@@ -128,17 +128,53 @@ impl Packets {
     }
 }
 
+/// What one packet is made of.
+enum Piece {
+    Binary(Bytes),
+    Text(String),
+}
+
 impl Reading {
     /// The next packet; `None` at the end. May be dropped before it is done.
     ///
     /// # Panics
     /// When the server writes something that is no packet.
     pub async fn next(&mut self) -> Option<Packet> {
+        let packet = match self.next_piece().await? {
+            Piece::Binary(bytes) => Packet::decode(&bytes, Side::Client),
+            Piece::Text(text) => Packet::decode_json(&text, Side::Client),
+        };
+        Some(packet.expect("a server writes packets"))
+    }
+
+    /// The header of the next packet, whatever its command; `None` at the end.
+    ///
+    /// # Panics
+    /// When the server writes something that has none.
+    pub async fn next_header(&mut self) -> Option<Header> {
+        match self.next_piece().await? {
+            Piece::Binary(bytes) => Some(Header::parse(&bytes).expect("a server writes packets")),
+            Piece::Text(text) => panic!("no header in {text}"),
+        }
+    }
+
+    /// The next text message as it came; `None` at the end.
+    ///
+    /// # Panics
+    /// When a binary message comes instead.
+    pub async fn next_text(&mut self) -> Option<String> {
+        match self.next_piece().await? {
+            Piece::Text(text) => Some(text),
+            Piece::Binary(bytes) => panic!("no text but {} bytes", bytes.len()),
+        }
+    }
+
+    async fn next_piece(&mut self) -> Option<Piece> {
         loop {
             let message = match self {
                 Self::Stream(read, buffer) => {
                     if let Some(bytes) = next_packet(buffer).expect("a server's length is right") {
-                        return Some(decode(&bytes));
+                        return Some(Piece::Binary(bytes));
                     }
                     // A connection that was cut ends like any other.
                     match read.read_buf(buffer).await {
@@ -149,20 +185,13 @@ impl Reading {
                 Self::Socket(stream) => stream.next().await?,
             };
             match message {
-                Ok(Message::Binary(bytes)) => return Some(decode(&bytes)),
-                Ok(Message::Text(text)) => {
-                    let packet = Packet::decode_json(text.as_str(), Side::Client);
-                    return Some(packet.expect("a server writes packets"));
-                }
+                Ok(Message::Binary(bytes)) => return Some(Piece::Binary(bytes)),
+                Ok(Message::Text(text)) => return Some(Piece::Text(text.as_str().to_owned())),
                 Ok(_) => {}
                 Err(_) => return None,
             }
         }
     }
-}
-
-fn decode(bytes: &Bytes) -> Packet {
-    Packet::decode(bytes, Side::Client).expect("a server writes packets")
 }
 
 impl Writing {

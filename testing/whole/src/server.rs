@@ -117,10 +117,18 @@ impl Server {
         assert_eq!(status.expect("the child is ours").signal(), Some(9), "{}", self.log());
     }
 
+    /// Its process id.
+    ///
+    /// # Panics
+    /// When it has ended.
+    #[must_use]
+    pub fn pid(&self) -> u32 {
+        self.child.id().expect("the server runs")
+    }
+
     fn signal(&self, signal: Signal) {
-        let id = self.child.id().and_then(|id| i32::try_from(id).ok());
-        let pid = id.and_then(Pid::from_raw).expect("the server runs");
-        kill_process(pid, signal).expect("the child is ours");
+        let pid = i32::try_from(self.pid()).ok().and_then(Pid::from_raw);
+        kill_process(pid.expect("a process id"), signal).expect("the child is ours");
     }
 
     /// Starts it anew on the same data directory, on other ports, and waits until it is ready.

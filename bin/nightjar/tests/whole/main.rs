@@ -1,0 +1,19 @@
+//! The whole server from outside: the real binary, its sockets, its signals and its files.
+//!
+//! One module a subject; what they share is in `nightjar-whole`. Times are measured by the clock
+//! of this machine from what the server said was the moment of the message, and the bounds are
+//! those of the protocol, not those of a fast day.
+
+mod frozen;
+mod hostile;
+mod once;
+mod scene;
+mod signed_out;
+mod withdrawn;
+
+use nightjar_whole::Setup;
+
+/// A server of this build.
+fn setup() -> Setup {
+    Setup::new(env!("CARGO_BIN_EXE_nightjar"))
+}
