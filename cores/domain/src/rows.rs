@@ -173,7 +173,7 @@ pub struct WorkRow {
     pub conversation: ConversationId,
     /// The first place that may be unsettled.
     pub from: Seq,
-    /// The newest place when the row was written.
+    /// The newest place when the row was written; what came since lies below the conversation's.
     pub head: Seq,
 }
 

@@ -169,7 +169,8 @@ impl Node {
             let key = (*lane, entry.conversation.clone());
             let work = self.work.entry(key.clone()).or_insert_with(|| OpenWork::new(entry.seq));
             work.grow(entry.seq, conn);
-            if *has_others && !Sabotage::DebtNotWritten.is_on() {
+            // A row that is there says from where on to look; the head says how far.
+            if *has_others && !work.is_stored && !Sabotage::DebtNotWritten.is_on() {
                 work.is_stored = true;
                 self.changes.put(nightjar_domain::Row::Work(work.row(key.0, &key.1)));
             }

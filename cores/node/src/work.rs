@@ -18,7 +18,7 @@ const ENTRIES_A_LOOK_MAX: usize = 256;
 /// Sends whose connection is remembered, so that it gets no delivery of its own message.
 const SENDERS_MAX: usize = 256;
 
-/// One open work row and what memory adds to it.
+/// One open work row, written once when it opens, and what memory adds to it.
 #[derive(Debug)]
 pub(crate) struct OpenWork {
     from: Seq,
@@ -103,7 +103,9 @@ impl Node {
             self.work.remove(&key);
             return Ok(());
         }
-        let Some(work) = self.work.get(&key) else { return Ok(()) };
+        let Some(work) = self.work.get_mut(&key) else { return Ok(()) };
+        // A row of an earlier process is older than the messages that came while it was open.
+        work.head = self.conversations[id].head();
         let (looked, head) = (work.looked, work.head);
         let fresh = self.fresh_entries(ctx, id, looked, head)?;
         let members: Vec<Uid> = self.conversations[id].members_in(lane).cloned().collect();
