@@ -128,6 +128,10 @@ impl Node {
         if !self.with_conversation(ctx, &id)? {
             return Err(Reject::UnknownGroup.into());
         }
+        // Who leaves has counted everything up to the entry that says so.
+        for uid in remove {
+            self.look_at(ctx, Lane::of_user(uid), &id)?;
+        }
         let conversation = self.conversations.get_mut(&id).expect("it was loaded above");
         let owner = conversation.row().owner.clone().ok_or(Reject::UnknownGroup)?;
         let (add, remove): (BTreeSet<Uid>, BTreeSet<Uid>) =

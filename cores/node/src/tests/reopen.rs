@@ -118,6 +118,31 @@ fn somebody_who_left_and_came_back_counts_from_there() {
     play.is_whole();
 }
 
+#[test]
+fn who_leaves_in_the_turn_of_the_last_messages_has_counted_them() {
+    let mut play = Play::start();
+    play.group("crew", "alice", &["bob", "carol", "dave", "erin", "frank", "grace"]);
+    let sends = [("bob", 2), ("alice", 3)];
+    for (from, count) in sends {
+        for _ in 0..count {
+            let send = Box::new(play.draft(Target::Group(GroupId::parse("crew").unwrap())));
+            let command = Command::SendAs { from: uid(from), send };
+            play.handle(Input::Command { origin: Origin::Api(1), command });
+        }
+    }
+    let change = Command::ChangeMembers {
+        group: GroupId::parse("crew").unwrap(),
+        add: Vec::new(),
+        remove: vec![uid("bob")],
+    };
+    play.handle(Input::Command { origin: Origin::Api(1), command: change });
+    play.settle();
+    assert_eq!(play.unread("bob").total, 3);
+    play.restart();
+    assert_eq!(play.unread("bob").total, 3);
+    play.is_whole();
+}
+
 /// More users than stay in memory are looked at, so that idle ones leave it.
 fn crowd(play: &mut Play) {
     for n in 0..50_001 {
