@@ -96,9 +96,18 @@ impl Node {
             reason: None,
             detail: Some(format!("{id} #{seq}")),
         }];
-        for scope in [None, Some(uid.clone())] {
-            events.extend(self.trace_rows(ctx, scope, &id, seq, entry.at)?);
+        events.extend(self.trace_rows(ctx, None, &id, seq, entry.at)?);
+        let of_user = self.trace_rows(ctx, Some(uid.clone()), &id, seq, entry.at)?;
+        if of_user.is_empty() && self.nobody_was_home(uid, &entry, &events) {
+            events.push(TraceEvent {
+                at: entry.at,
+                device_id: None,
+                step: Step::Decided,
+                reason: Some("no_device".into()),
+                detail: None,
+            });
         }
+        events.extend(of_user);
         // Nothing that follows from a message happens before it is safe, however early it was
         // decided; and a row of several entries has the time of its first step.
         let committed = events.iter().find(|event| event.step == Step::Committed);
@@ -108,6 +117,16 @@ impl Node {
         }
         events.sort_by_key(|event| (event.at, event.step));
         Ok(Reply::Trace(events))
+    }
+
+    /// Every device of a member leaves steps. A member whose lane has looked and who has none had
+    /// no device then; a message as old as that its commit is not in the trace any more tells
+    /// nothing.
+    fn nobody_was_home(&self, uid: &Uid, entry: &Entry, of_all: &[TraceEvent]) -> bool {
+        entry.is_alertable()
+            && entry.from != *uid
+            && of_all.iter().any(|event| event.step == Step::Committed)
+            && self.has_looked(uid, &entry.conversation, entry.seq)
     }
 
     fn trace_rows(

@@ -260,7 +260,8 @@ impl Node {
         Ok(())
     }
 
-    /// A user without any device: nothing can be pushed, the back end is told.
+    /// A user without any device: nothing can be pushed, the back end is told. The trace needs no
+    /// row for it, or a message would cost one for each such member (`Node::nobody_was_home`).
     fn nobody_home(
         &mut self,
         ctx: Ctx<'_>,
@@ -269,14 +270,6 @@ impl Node {
         news: &[Seq],
     ) -> Result<(), Missing> {
         let (Some(first), Some(last)) = (news.first(), news.last()) else { return Ok(()) };
-        self.recorder.step(
-            ctx.now.wall,
-            (uid, id),
-            None,
-            (*first, *last),
-            Step::Decided,
-            Some("no_device"),
-        );
         self.say_offline(ctx, uid, id, None, (*first, *last))
     }
 
@@ -295,6 +288,12 @@ impl Node {
                 conversation.trim();
             }
         }
+    }
+
+    /// Whether the lane of this user has looked at the entry.
+    pub(crate) fn has_looked(&self, uid: &Uid, id: &ConversationId, seq: Seq) -> bool {
+        let work = self.work.get(&(Lane::of_user(uid), id.clone()));
+        work.is_none_or(|work| work.looked >= seq)
     }
 
     fn is_done(&self, key: &(Lane, ConversationId)) -> bool {

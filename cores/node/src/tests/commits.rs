@@ -50,6 +50,26 @@ fn a_group_over_all_lanes_costs_a_row_a_lane_and_no_row_a_member() {
 }
 
 #[test]
+fn a_member_without_a_device_costs_no_row_and_has_a_reason_all_the_same() {
+    let lanes = [Lane(1), Lane(2)];
+    let written = [10, 1_000].map(|count| {
+        let mut play = Play::with(|config| config.events = false);
+        let members = users_of(&lanes, count);
+        play.group_of("crew", "alice", members.clone());
+        play.after(10_000);
+        play.commits.clear();
+        let sent = play.tells("alice", "crew");
+        play.after(10_000);
+        let command = Command::Trace { message_id: sent.message_id, uid: members[3].clone() };
+        let Ok(Reply::Trace(events)) = play.operator(command) else { panic!("no trace") };
+        let last = events.last().unwrap();
+        assert_eq!((last.step, last.reason.as_deref()), (Step::Decided, Some("no_device")));
+        play.commits.iter().map(|commit| commit.writes.len()).sum::<usize>()
+    });
+    assert_eq!(written[0], written[1]);
+}
+
+#[test]
 fn a_lane_that_has_open_work_gets_no_second_row() {
     let mut play = Play::with(|config| config.events = false);
     play.group_of("crew", "alice", (0..300).map(|n| uid(&format!("member{n}"))).collect());
