@@ -4,7 +4,7 @@
 //! cargo run --release -p nightjar-store-fjall --example bench -- 200000
 //! ```
 //!
-//! The number is how many messages the last part writes. Each message is one commit as the domain
+//! The number is how many messages the last part writes, rounded up to a thousand. Each message is one commit as the domain
 //! makes it: entry, head, sender's rows, and two work rows; 100 bytes of content, 1,000
 //! conversations. Prints one JSON object; bytes on the disk are what the kernel counted for this
 //! process (`write_bytes` of `/proc/self/io`), compaction included.
@@ -15,14 +15,18 @@ use std::sync::mpsc::{self, Receiver};
 use std::time::{Duration, Instant};
 
 use nightjar_domain::{
-    Commit, CommitNo, ConversationRow, Durability, Key, MessageRow, OwnRow, Row, Rows, Scan,
-    SentRow, Store, Submitted, WorkRow, Write,
+    Commit, CommitNo, ConversationRow, Durability, Key, MessageRow, Missing, OwnRow, Row, Rows,
+    Scan, SentRow, Store, Submitted, WorkRow, Write,
 };
 use nightjar_model::{
     ClientMsgId, ConversationId, ConversationKind, Entry, EntryKind, Lane, MessageId, Uid, WallMs,
 };
-use nightjar_store_fjall::{FjallStore, Options};
+use nightjar_store_fjall::{Counters, FjallStore, Options};
 use serde_json::json;
+
+/// As in the server.
+#[global_allocator]
+static ALLOCATOR: tikv_jemallocator::Jemalloc = tikv_jemallocator::Jemalloc;
 
 const CONVERSATIONS: u64 = 1_000;
 const CONTENT_BYTES: usize = 100;
@@ -31,6 +35,7 @@ const TIMED: Duration = Duration::from_secs(5);
 
 fn main() -> Result<(), Box<dyn Error>> {
     let messages: u64 = std::env::args().nth(1).map_or(Ok(200_000), |text| text.parse())?;
+    let messages = messages.next_multiple_of(1_000);
     let directory = tempfile::tempdir()?;
     let one = waiting(&directory.path().join("one"), 1)?;
     let many = waiting(&directory.path().join("many"), 256)?;
@@ -58,7 +63,7 @@ fn waiting(directory: &Path, waiting_max: u64) -> Result<serde_json::Value, Box<
     while start.elapsed() < TIMED {
         while taken - safe.0 < waiting_max {
             taken += 1;
-            submit(&mut store, message(taken));
+            submit(&mut store, &counters, message(taken));
         }
         safe = is_safe.recv()?;
     }
@@ -77,13 +82,18 @@ fn waiting(directory: &Path, waiting_max: u64) -> Result<serde_json::Value, Box<
 fn fill(directory: &Path, messages: u64) -> Result<serde_json::Value, Box<dyn Error>> {
     let before = disk_bytes()?;
     let (mut store, is_safe) = open(directory)?;
+    let counters = store.counters();
     let start = Instant::now();
-    for number in 1..=messages {
-        submit(&mut store, message(number));
+    let mut submit_cpu_ns = 0;
+    for first in (1..=messages).step_by(1_000) {
+        let commits: Vec<Commit> = (first..first + 1_000).map(message).collect();
+        let before = cpu_ns()?;
+        commits.into_iter().for_each(|commit| submit(&mut store, &counters, commit));
+        submit_cpu_ns += cpu_ns()? - before;
     }
     while is_safe.recv()? < CommitNo(messages) {}
     let took = start.elapsed();
-    let (load_ns, scan_ns) = reads(&store, messages)?;
+    let read_cpu_ns = reads(&store, messages)?;
     drop(store);
     let written = disk_bytes()? - before;
     let start = Instant::now();
@@ -98,46 +108,58 @@ fn fill(directory: &Path, messages: u64) -> Result<serde_json::Value, Box<dyn Er
         "rows": rows,
         "messages_per_s": (messages as f64 / took.as_secs_f64()).round(),
         "disk_bytes_per_message": written / messages,
-        "load_ns": load_ns,
-        "scan_20_entries_ns": scan_ns,
+        "submit_cpu_ns": submit_cpu_ns / messages,
+        "read_cpu_ns": read_cpu_ns,
         "reopen_ms": reopen.as_millis(),
         "open_work": open_work,
         "scan_work_ms": scan_work.as_millis(),
     }))
 }
 
-/// Mean time of a load and of a scan, in nanoseconds.
-fn reads(store: &FjallStore, messages: u64) -> Result<(u128, u128), Box<dyn Error>> {
-    const READS: u32 = 20_000;
-    let mut rng = fastrand::Rng::with_seed(1);
-    let start = Instant::now();
-    for _ in 0..READS {
-        let key = Key::Conversation(conversation(rng.u64(1..messages)));
-        store.load(&key).map_err(|missing| format!("{missing:?}"))?;
-    }
-    let load = start.elapsed();
-    let start = Instant::now();
-    for _ in 0..READS {
-        let scan = Scan::Entries {
-            conversation: conversation(rng.u64(1..messages)),
-            after: 0,
-            before: u64::MAX,
-            limit: 20,
-            newest: true,
-        };
-        store.scan(&scan).map_err(|missing| format!("{missing:?}"))?;
-    }
-    Ok(((load / READS).as_nanos(), (start.elapsed() / READS).as_nanos()))
+/// Mean CPU times of reads, in nanoseconds.
+fn reads(store: &FjallStore, messages: u64) -> Result<serde_json::Value, Box<dyn Error>> {
+    let head = messages / CONVERSATIONS;
+    let entries = |conversation, after, newest| Scan::Entries {
+        conversation,
+        after,
+        before: u64::MAX,
+        limit: 20,
+        newest,
+    };
+    Ok(json!({
+        "load_head": mean_ns(messages, |id| store.load(&Key::Conversation(id)).map(drop))?,
+        "scan_newest_entry": mean_ns(messages, |id| store.scan(&entries(id, head - 1, false)).map(drop))?,
+        "scan_20_oldest_entries": mean_ns(messages, |id| store.scan(&entries(id, 0, false)).map(drop))?,
+        "scan_20_newest_entries": mean_ns(messages, |id| store.scan(&entries(id, 0, true)).map(drop))?,
+    }))
 }
 
-fn submit(store: &mut FjallStore, commit: Commit) {
-    loop {
-        match store.submit(commit.clone()) {
-            Submitted::Taken(_) => return,
-            Submitted::Full => std::thread::sleep(Duration::from_millis(1)),
-            Submitted::Broken(reason) => panic!("{reason}"),
-        }
+fn mean_ns(
+    messages: u64,
+    read: impl Fn(ConversationId) -> Result<(), Missing>,
+) -> Result<u64, Box<dyn Error>> {
+    const READS: u32 = 20_000;
+    let mut rng = fastrand::Rng::with_seed(1);
+    let start = cpu_ns()?;
+    for _ in 0..READS {
+        read(conversation(rng.u64(1..messages))).map_err(|missing| format!("{missing:?}"))?;
     }
+    Ok((cpu_ns()? - start) / u64::from(READS))
+}
+
+/// CPU time of this thread, so that a busy machine does not count.
+fn cpu_ns() -> Result<u64, Box<dyn Error>> {
+    let schedstat = std::fs::read_to_string("/proc/thread-self/schedstat")?;
+    Ok(schedstat.split(' ').next().ok_or("the kernel counts no time")?.parse()?)
+}
+
+/// Submits a commit once there is room for it.
+fn submit(store: &mut FjallStore, counters: &Counters, commit: Commit) {
+    while counters.counts().commits_waiting >= Options::default().commits_waiting_max {
+        std::thread::sleep(Duration::from_millis(1));
+    }
+    let answer = store.submit(commit);
+    assert!(matches!(answer, Submitted::Taken(_)), "{answer:?}");
 }
 
 fn disk_bytes() -> Result<u64, Box<dyn Error>> {

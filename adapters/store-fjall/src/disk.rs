@@ -8,19 +8,21 @@ use std::path::Path;
 use std::sync::Arc;
 
 use fjall::{Database, Keyspace, KeyspaceCreateOptions, PersistMode, UserKey, UserValue};
+use nightjar_domain::{Key, Row};
 
 use crate::failure::{Failure, engine, io};
-use crate::journal;
-use crate::key::{Span, Table};
+use crate::key::{self, Span, Table};
 use crate::store::Options;
+use crate::{journal, value};
 
 /// The format this version writes. It covers keys, values and how they are spread over trees.
 pub const FORMAT: u32 = 1;
 
 /// Where the format is written: no table has the number 0.
 const FORMAT_KEY: [u8; 3] = [0, 0, 0];
-/// Journals that may lie around until the slower tree is written out: what a start replays.
-const JOURNALS_BYTES_MAX: u64 = 128 << 20;
+/// Journals that may lie around until the slower tree is written out: with the one being written,
+/// what a start replays. fjall takes no less.
+const JOURNALS_BYTES_MAX: u64 = 64 << 20;
 /// Held by the process that has the store open.
 const LOCK: &str = "lock";
 /// The database.
@@ -45,6 +47,29 @@ pub(crate) struct Disk {
 pub(crate) struct Change {
     pub(crate) table: Table,
     pub(crate) value: Option<UserValue>,
+}
+
+impl Change {
+    /// What a write does to the row of its key. Encoded in the buffer given, and copied from it
+    /// once: the bytes live on as long as the files have them in memory.
+    pub(crate) fn of(key: &Key, row: Option<&Row>, buffer: &mut Vec<u8>) -> (UserKey, Self) {
+        let bytes = key::encode(key, cleared(buffer));
+        let name = UserKey::from(&bytes[..]);
+        *buffer = bytes;
+        let value = row.map(|row| {
+            let bytes = value::encode(row, cleared(buffer));
+            let value = UserValue::from(&bytes[..]);
+            *buffer = bytes;
+            value
+        });
+        (name, Self { table: Table::of(key), value })
+    }
+}
+
+/// The buffer, empty and with its room, to be given back.
+pub(crate) fn cleared(buffer: &mut Vec<u8>) -> Vec<u8> {
+    buffer.clear();
+    std::mem::take(buffer)
 }
 
 impl Disk {

@@ -8,16 +8,15 @@ use std::collections::BTreeMap;
 use std::io::{BufRead, Read, Write};
 use std::path::Path;
 
-use fjall::UserKey;
 use nightjar_domain::Row;
 use serde::{Deserialize, Serialize};
 
 use crate::disk::{Change, Disk};
 use crate::failure::{Failure, engine, io};
-use crate::key::{self, Span, Table};
+use crate::key::{Span, Table};
+use crate::merge;
 use crate::overlay::Overlay;
 use crate::store::Options;
-use crate::{merge, value};
 
 /// The form of exports this version writes and reads.
 const EXPORT_FORMAT: u32 = 1;
@@ -92,11 +91,11 @@ fn fill(disk: &Disk, mut input: impl BufRead) -> Result<u64, Failure> {
     }
     let mut count = 0;
     let mut batch = BTreeMap::new();
+    let mut buffer = Vec::new();
     while let Some(row) = lines.next::<Row>(&mut input)? {
         count += 1;
-        let key = row.key();
-        let change = Change { table: Table::of(&key), value: Some(value::encode(&row).into()) };
-        batch.insert(UserKey::from(key::encode(&key, Vec::new())), change);
+        let (key, change) = Change::of(&row.key(), Some(&row), &mut buffer);
+        batch.insert(key, change);
         if batch.len() >= ROWS_A_BATCH {
             disk.write(std::mem::take(&mut batch))?;
         }

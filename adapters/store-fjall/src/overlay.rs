@@ -1,5 +1,6 @@
 //! Rows of commits that are not yet safe: reads look here first.
 
+use std::collections::btree_map::Entry;
 use std::collections::{BTreeMap, VecDeque};
 use std::ops::Bound;
 
@@ -41,8 +42,10 @@ impl Overlay {
             let Some((by, keys)) = self.commits.pop_front() else { return };
             for key in keys {
                 // A later commit may have laid its own row over this one.
-                if self.rows.get(&key).is_some_and(|over| over.by == by) {
-                    self.rows.remove(&key);
+                if let Entry::Occupied(over) = self.rows.entry(key)
+                    && over.get().by == by
+                {
+                    over.remove();
                 }
             }
         }

@@ -5,11 +5,10 @@ use std::path::Path;
 use std::sync::Arc;
 use std::thread::JoinHandle;
 
-use fjall::UserKey;
 use nightjar_domain::{Commit, CommitNo, Key, Missing, Row, Rows, Scan, Store, Submitted, Write};
 
 use crate::counters::Counters;
-use crate::disk::{Change, Disk};
+use crate::disk::{Change, Disk, cleared};
 use crate::failure::{Failure, io};
 use crate::key::{self, Span, Table};
 use crate::overlay::Overlay;
@@ -52,8 +51,8 @@ pub struct FjallStore {
     options: Options,
     taken: CommitNo,
     writer: Option<JoinHandle<()>>,
-    /// Keys of lookups are written here.
-    key: RefCell<Vec<u8>>,
+    /// Keys and rows are encoded here.
+    buffer: RefCell<Vec<u8>>,
 }
 
 impl FjallStore {
@@ -93,7 +92,7 @@ impl FjallStore {
             options,
             taken: CommitNo(0),
             writer: Some(writer),
-            key: RefCell::new(Vec::with_capacity(128)),
+            buffer: RefCell::default(),
         })
     }
 
@@ -125,9 +124,8 @@ impl FjallStore {
 impl Rows for FjallStore {
     fn load(&self, key: &Key) -> Result<Option<Row>, Missing> {
         self.counters.loaded();
-        let mut buffer = self.key.borrow_mut();
-        buffer.clear();
-        let bytes = key::encode(key, std::mem::take(&mut *buffer));
+        let mut buffer = self.buffer.borrow_mut();
+        let bytes = key::encode(key, cleared(&mut buffer));
         let row = match self.overlay.look(&bytes) {
             Some(over) => Ok(over.row.clone()),
             None => {
@@ -167,16 +165,16 @@ impl Store for FjallStore {
             return Submitted::Full;
         }
         let number = CommitNo(self.taken.0 + 1);
-        let (mut changes, mut rows) = (Vec::new(), Vec::new());
+        let count = commit.writes.len();
+        let (mut changes, mut rows) = (Vec::with_capacity(count), Vec::with_capacity(count));
         for write in commit.writes {
             let (key, row) = match write {
                 Write::Put(row) => (row.key(), Some(row)),
                 Write::Delete(key) => (key, None),
             };
-            let bytes = UserKey::from(key::encode(&key, Vec::with_capacity(128)));
-            let value = row.as_ref().map(|row| value::encode(row).into());
-            changes.push((bytes.clone(), Change { table: Table::of(&key), value }));
-            rows.push((bytes, row));
+            let (key, change) = Change::of(&key, row.as_ref(), self.buffer.get_mut());
+            rows.push((key.clone(), row));
+            changes.push((key, change));
         }
         let bytes = changes.iter().map(|(key, change)| change_bytes(key, change)).sum();
         self.counters.submitted(bytes);

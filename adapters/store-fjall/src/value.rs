@@ -11,26 +11,26 @@ use crate::key::Table;
 /// shape beside it for as long as directories of that time must open.
 pub(crate) const VERSION: u8 = 1;
 
-/// The bytes of a row.
-pub(crate) fn encode(row: &Row) -> Vec<u8> {
+/// Appends the bytes of a row to `out`.
+pub(crate) fn encode(row: &Row, out: Vec<u8>) -> Vec<u8> {
     match row {
-        Row::Conversation(row) => bytes(row),
-        Row::Member(row) => bytes(row),
-        Row::Entry(row) => bytes(row),
-        Row::Sent(row) => bytes(row),
-        Row::Message(row) => bytes(row),
-        Row::Own(row) => bytes(row),
-        Row::Recalled(row) => bytes(row),
-        Row::Work(row) => bytes(row),
-        Row::User(row) => bytes(row),
-        Row::Device(row) => bytes(row),
-        Row::Binding(row) => bytes(row),
-        Row::Token(row) => bytes(row),
-        Row::Cursor(row) => bytes(row),
-        Row::Place(row) => bytes(row),
-        Row::Trace(row) => bytes(row),
-        Row::Event(row) => bytes(row),
-        Row::EventCursor(row) => bytes(row),
+        Row::Conversation(row) => bytes(row, out),
+        Row::Member(row) => bytes(row, out),
+        Row::Entry(row) => bytes(row, out),
+        Row::Sent(row) => bytes(row, out),
+        Row::Message(row) => bytes(row, out),
+        Row::Own(row) => bytes(row, out),
+        Row::Recalled(row) => bytes(row, out),
+        Row::Work(row) => bytes(row, out),
+        Row::User(row) => bytes(row, out),
+        Row::Device(row) => bytes(row, out),
+        Row::Binding(row) => bytes(row, out),
+        Row::Token(row) => bytes(row, out),
+        Row::Cursor(row) => bytes(row, out),
+        Row::Place(row) => bytes(row, out),
+        Row::Trace(row) => bytes(row, out),
+        Row::Event(row) => bytes(row, out),
+        Row::EventCursor(row) => bytes(row, out),
     }
 }
 
@@ -57,10 +57,9 @@ pub(crate) fn decode(table: Table, bytes: &[u8]) -> Result<Row, Failure> {
     }
 }
 
-fn bytes(row: &impl Serialize) -> Vec<u8> {
-    let mut bytes = Vec::with_capacity(256);
-    bytes.push(VERSION);
-    postcard::to_extend(row, bytes).expect("rows are plain data, which postcard always encodes")
+fn bytes(row: &impl Serialize, mut out: Vec<u8>) -> Vec<u8> {
+    out.push(VERSION);
+    postcard::to_extend(row, out).expect("rows are plain data, which postcard always encodes")
 }
 
 fn row<R: DeserializeOwned>(table: &'static str, bytes: &[u8]) -> Result<R, Failure> {
@@ -84,18 +83,22 @@ mod tests {
 
     use super::*;
 
+    fn event() -> Vec<u8> {
+        encode(&Row::Event(EventRow { number: 1, json: "{}".into() }), Vec::new())
+    }
+
     #[test]
     fn rows_of_every_table_come_back() {
         let mut source = Source::seeded(1);
         for _ in 0..2_000 {
             let row = source.row();
-            assert_eq!(decode(Table::of(&row.key()), &encode(&row)).unwrap(), row);
+            assert_eq!(decode(Table::of(&row.key()), &encode(&row, Vec::new())).unwrap(), row);
         }
     }
 
     #[test]
     fn a_row_of_a_later_version_is_refused_by_name() {
-        let mut bytes = encode(&Row::Event(EventRow { number: 1, json: "{}".into() }));
+        let mut bytes = event();
         bytes[0] = VERSION + 1;
         let failure = decode(Table::Event, &bytes).unwrap_err();
         assert!(
@@ -106,7 +109,7 @@ mod tests {
 
     #[test]
     fn a_row_that_is_too_short_or_too_long_is_refused_by_name() {
-        let bytes = encode(&Row::Event(EventRow { number: 1, json: "{}".into() }));
+        let bytes = event();
         let long = [&bytes[..], &[0]].concat();
         for bytes in [&bytes[..0], &bytes[..1], &bytes[..bytes.len() - 1], &long] {
             let failure = decode(Table::Event, bytes).unwrap_err();

@@ -1,6 +1,6 @@
 //! The writer thread: what queued up becomes one batch with one fsync.
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{HashSet, VecDeque};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard};
 use std::time::Instant;
@@ -117,12 +117,14 @@ impl<S: FnMut(CommitNo), B: FnOnce(&Failure)> Writer<S, B> {
         let commits = batch.len() as u64;
         let must_sync = batch.iter().any(|pending| pending.durability == Durability::Power);
         let (mut rows, mut bytes) = (0, 0);
-        // Rows that many messages overwrite, such as heads, are written once a batch.
-        let mut newest = BTreeMap::new();
-        for pending in batch {
+        // Of rows that many messages overwrite, such as heads, only the last one is written.
+        let mut met = HashSet::new();
+        let mut newest = Vec::new();
+        for pending in batch.into_iter().rev() {
             rows += pending.changes.len() as u64;
             bytes += pending.bytes;
-            newest.extend(pending.changes);
+            let changes = pending.changes.into_iter().rev();
+            newest.extend(changes.filter(|(key, _)| met.insert(key.clone())));
         }
         let written = newest.iter().map(|(key, change)| change_bytes(key, change)).sum();
         self.counters.written(newest.len() as u64, written);
