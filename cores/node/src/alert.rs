@@ -3,8 +3,8 @@
 use nightjar_domain::{Missing, ReachEvent, read};
 use nightjar_model::sabotage::Sabotage;
 use nightjar_model::{
-    AppState, Binding, BindingKey, ConversationId, DeviceId, DueReason, Mono, Notice, Secret, Seq,
-    Step, Uid, WallMs,
+    AppState, Binding, BindingKey, ConversationId, DeviceId, DueReason, MessageId, Mono, Notice,
+    Secret, Seq, Step, Uid, WallMs,
 };
 use nightjar_push::{
     Answer, Attempts, Decision, Next, Outcome, PushCase, PushKey, PushLane, PushRequest,
@@ -26,6 +26,8 @@ const STALL_SHIFT_MS_MAX: u64 = 1_000;
 #[derive(Debug)]
 pub(crate) struct InFlight {
     pub(crate) key: PushKey,
+    /// `None` for a withdrawal.
+    pub(crate) message_id: Option<MessageId>,
     pub(crate) conversation: ConversationId,
     pub(crate) seq: Seq,
     pub(crate) is_shared: bool,
@@ -233,11 +235,12 @@ impl Node {
         let ticket = self.queue.sent(key);
         let shared = nightjar_model::NotificationId::conversation(id);
         let is_shared = request.data.nid.as_ref() == Some(&shared);
-        self.queue.named(key, seq, is_shared);
+        self.may_show(key, id, seq, is_shared);
         self.tickets.insert(
             ticket,
             InFlight {
                 key: key.clone(),
+                message_id: request.data.mid,
                 conversation: id.clone(),
                 seq,
                 is_shared,
@@ -248,6 +251,25 @@ impl Node {
         );
         self.stats.pushes += 1;
         self.effects.push(crate::Effect::Push { ticket, request: Box::new(request) });
+    }
+
+    /// The request leaves, and whatever its answer, the device may show it from now on. In the
+    /// commit it leaves with: a crash must not forget under which name.
+    fn may_show(&mut self, key: &PushKey, id: &ConversationId, seq: Seq, is_shared: bool) {
+        let (joined, _) = self.joined_and_read(&key.uid, id);
+        let user = self.users.get_mut(&key.uid);
+        let Some(device) = user.and_then(|user| user.devices.get_mut(&key.device_id)) else {
+            return;
+        };
+        device.change_cursor(id, joined, |row| {
+            if is_shared {
+                row.showing_shared = true;
+            } else {
+                nightjar_domain::ranges::insert(&mut row.showing, seq, seq);
+            }
+            true
+        });
+        self.changes.put(nightjar_domain::Row::Cursor(device.cursor(id, joined)));
     }
 
     /// The lowest open entry of the key, with everything the decision may look at.
@@ -288,6 +310,9 @@ impl Node {
             }
         };
         let unseen = unseen(conversation, ctx, &key.uid, (joined, read), device, id, entry.seq)?;
+        let shows_alone = device.may_show(id, entry.seq);
+        let shows_shared = device.cursor(id, joined).showing_shared;
+        let is_shared = (shows_alone || shows_shared).then_some(!shows_alone);
         let bindings = self.usable_bindings(ctx, &key.uid, &key.device_id)?;
         let withdraw = self.owed_withdrawals(ctx, &key.uid, &key.device_id)?;
         let sender_name = self.with_user(ctx, &entry.from)?.row.name.clone();
@@ -310,9 +335,7 @@ impl Node {
             bindings,
             bindings_spent: attempts.bindings_spent,
             unseen,
-            is_shared: attempts
-                .named
-                .and_then(|(seq, is_shared)| (seq == entry.seq).then_some(is_shared)),
+            is_shared,
             badge,
             bv,
             withdraw,
@@ -465,7 +488,9 @@ impl Node {
             }
             None => false,
         };
-        if read >= seq || recalled {
+        if read >= seq {
+            self.withdraw_read(ctx, &key.uid, &key.device_id, id)?;
+        } else if recalled {
             self.withdraw_places(ctx, &key.uid, &key.device_id, id, &[seq])?;
         }
         Ok(())

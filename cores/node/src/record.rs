@@ -247,6 +247,7 @@ impl Recorder {
         }
         let data = json!({
             "at": at.0,
+            "message_id": flight.message_id.map(|id| id.to_string()),
             "conversation": flight.conversation.as_str(),
             "seq": flight.seq,
             "uid": flight.key.uid.as_str(),

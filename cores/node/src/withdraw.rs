@@ -189,6 +189,7 @@ impl Node {
             ticket,
             InFlight {
                 key: key.clone(),
+                message_id: None,
                 conversation,
                 seq,
                 is_shared: false,

@@ -86,6 +86,16 @@ fn events_are_numbered_without_holes_across_a_restart() {
 }
 
 #[test]
+fn an_outcome_names_its_message() {
+    let mut play = Play::start();
+    play.phone("bob/phone");
+    let sent = play.says("alice", "bob");
+    play.take_pushes();
+    let outcome = &play.events("push.outcome")[0];
+    assert_eq!(outcome["message_id"], sent.message_id.to_string());
+}
+
+#[test]
 fn without_a_receiver_nothing_is_written_for_one() {
     let mut play = Play::with(|config| config.events = false);
     play.phone("bob/phone");
