@@ -21,7 +21,7 @@ mod users;
 use std::sync::Arc;
 
 use axum::Router;
-use axum::routing::{delete, get, post, put};
+use axum::routing::{any, get, post, put};
 use nightjar_access::{AdminKeys, Tokens};
 use nightjar_decider::Handle;
 use nightjar_providers::Console;
@@ -91,8 +91,9 @@ pub fn router(api: Api) -> Router {
         .route("/healthz", get(operations::healthz))
         .route("/readyz", get(operations::readyz))
         .route("/native.proto", get(operations::schema))
-        .route("/v1/{*rest}", delete(error::unknown_route).get(error::unknown_route))
+        .route("/v1/{*rest}", any(error::unknown_route))
         .fallback(page::file)
+        .method_not_allowed_fallback(error::unknown_route)
         .layer(axum::extract::DefaultBodyLimit::max(BODY_BYTES_MAX))
         .with_state(api)
 }
