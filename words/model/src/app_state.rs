@@ -131,9 +131,7 @@ impl DueReason {
     #[must_use]
     pub fn message(self) -> &'static str {
         match self {
-            Self::ForegroundDeadline => {
-                "On the screen, but it showed nothing within its deadline."
-            }
+            Self::ForegroundDeadline => "On the screen, but it showed nothing within its deadline.",
             Self::GraceDeadline => "In its grace, but it showed nothing within its deadline.",
             Self::Background => "The app said it left the screen, and it posts nothing itself.",
             Self::Unresponsive => "It missed a deadline before and has been silent since.",

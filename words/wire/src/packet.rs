@@ -244,7 +244,8 @@ impl Reader for Binary {
 
 impl Reader for Json<'_> {
     fn read<T: prost::Message + Default + for<'de> Deserialize<'de>>(self) -> Option<T> {
-        serde_json::from_str(self.0).ok()
+        // Fields have names: a list of them in order is no form of a body.
+        self.0.starts_with('{').then(|| serde_json::from_str(self.0).ok()).flatten()
     }
 }
 
@@ -377,6 +378,9 @@ impl Packet {
     pub fn decode_json(text: &str, side: Side) -> Result<Self, WireError> {
         if text.len() > PACKET_BYTES_MAX {
             return Err(WireError::TooLarge);
+        }
+        if !text.trim_start().starts_with('{') {
+            return Err(WireError::BadJson("it is no object".into()));
         }
         let json: JsonIn<'_> =
             serde_json::from_str(text).map_err(|error| WireError::BadJson(error.to_string()))?;
