@@ -1,6 +1,6 @@
 //! What is written down about what happened: the trace, and events for the back end.
 
-use std::collections::VecDeque;
+use std::collections::{BTreeMap, VecDeque};
 
 use nightjar_domain::{Changes, EventRow, Missing, Row, Rows, Scan, TraceRow};
 use nightjar_model::{BindingKey, ConversationId, DeviceId, Entry, Now, Seq, Step, Uid, WallMs};
@@ -11,18 +11,20 @@ use crate::alert::InFlight;
 
 /// Rows this close together are one row if they continue each other.
 const MERGE_MS: u64 = 50;
-/// How far back a row to continue is looked for.
-const MERGE_LOOK: usize = 16;
 /// Turns whose safety is not known yet.
 const TURNS_MAX: usize = 4_096;
 
 /// Entries of a conversation, as a closed range.
 type Accepted = (ConversationId, Seq, Seq);
+/// What the rows that may continue each other have in common.
+type Thread = (ConversationId, Option<Uid>, Option<DeviceId>, Step);
 
 /// Steps and events, gathered until the next flush.
 #[derive(Debug)]
 pub(crate) struct Recorder {
     rows: Vec<TraceRow>,
+    /// The newest of those rows of each thread.
+    newest: BTreeMap<Thread, usize>,
     events: Vec<EventRow>,
     wants_events: bool,
     next_event: u64,
@@ -41,6 +43,7 @@ impl Recorder {
         });
         Ok(Self {
             rows: Vec::new(),
+            newest: BTreeMap::new(),
             events: Vec::new(),
             wants_events,
             next_event: last + 1,
@@ -71,6 +74,7 @@ impl Recorder {
 
     /// Moves the gathered steps into the next commit.
     pub(crate) fn write_steps(&mut self, changes: &mut Changes) {
+        self.newest.clear();
         for row in self.rows.drain(..) {
             changes.put(Row::Trace(row));
         }
@@ -125,20 +129,17 @@ impl Recorder {
     }
 
     fn push(&mut self, mut row: TraceRow) {
-        let continued = self.rows.iter_mut().rev().take(MERGE_LOOK).find(|last| {
-            last.to + 1 == row.from
-                && last.step == row.step
-                && row.at.0.saturating_sub(last.at.0) <= MERGE_MS
-                && last.conversation == row.conversation
-                && last.uid == row.uid
-                && last.device_id == row.device_id
-                && last.reason == row.reason
-                && last.detail == row.detail
-        });
-        if let Some(last) = continued {
+        let thread = (row.conversation.clone(), row.uid.clone(), row.device_id.clone(), row.step);
+        let newest = self.newest.entry(thread).or_insert(self.rows.len());
+        if let Some(last) = self.rows.get_mut(*newest)
+            && last.to + 1 == row.from
+            && row.at.0.saturating_sub(last.at.0) <= MERGE_MS
+            && (&last.reason, &last.detail) == (&row.reason, &row.detail)
+        {
             last.to = row.to;
             return;
         }
+        *newest = self.rows.len();
         row.n = self.next_row;
         self.next_row += 1;
         self.rows.push(row);

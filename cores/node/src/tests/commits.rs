@@ -84,6 +84,29 @@ fn a_lane_that_has_open_work_gets_no_second_row() {
 }
 
 #[test]
+fn steps_of_a_burst_are_one_row_however_many_conversations_are_busy() {
+    let mut play = Play::with(|config| config.events = false);
+    let pairs: Vec<(String, String)> =
+        (0..40).map(|n| (format!("from{n}"), format!("to{n}"))).collect();
+    for (_, to) in &pairs {
+        play.online(&format!("{to}/phone"));
+    }
+    play.after(1_000);
+    play.commits.clear();
+    for _ in 0..3 {
+        for (from, to) in &pairs {
+            play.says(from, to);
+        }
+    }
+    play.after(1_000);
+    let writes = play.commits.iter().flat_map(|commit| &commit.writes);
+    let delivered = writes.filter(
+        |write| matches!(write, Write::Put(Row::Trace(row)) if row.step == Step::Delivered),
+    );
+    assert_eq!(delivered.count(), pairs.len());
+}
+
+#[test]
 fn a_resend_gets_the_first_answer_and_writes_nothing() {
     let mut play = Play::start();
     play.phone("bob/phone");
