@@ -265,13 +265,29 @@ impl Config {
         if self.native.cert_file.is_some() != self.native.key_file.is_some() {
             return fail("native.cert_file", "needs native.key_file beside it, and the other way");
         }
-        if !self.webhooks.url.is_empty() && self.webhooks.secret.is_none() {
-            return fail("webhooks.secret", "is missing; receivers verify events with it");
-        }
+        self.check_webhooks(fail)?;
         if let Err(error) = Providers::open(&self.push.providers()) {
             return fail(&format!("{}.{}", error.table, error.option), &error.reason);
         }
         self.check_addresses(fail)
+    }
+
+    fn check_webhooks(
+        &self,
+        fail: impl Fn(&str, &str) -> Result<(), ConfigError>,
+    ) -> Result<(), ConfigError> {
+        let WebhooksSection { url, secret, allow_private } = &self.webhooks;
+        if url.is_empty() {
+            return Ok(());
+        }
+        if let Err(error) = nightjar_webhooks::Target::parse(url, *allow_private) {
+            return fail("webhooks.url", &error.to_string());
+        }
+        match secret.as_ref().map(nightjar_webhooks::Key::parse) {
+            None => fail("webhooks.secret", "is missing; receivers verify events with it"),
+            Some(Err(error)) => fail("webhooks.secret", &error.to_string()),
+            Some(Ok(_)) => Ok(()),
+        }
     }
 
     /// Other addresses than loopback need TLS, or a proxy that an operator vouches for.
