@@ -86,6 +86,12 @@ impl Device {
         self.shared.seen.borrow().clone()
     }
 
+    /// Whether the server ended the connection.
+    #[must_use]
+    pub fn has_ended(&self) -> bool {
+        self.shared.seen.borrow().ended
+    }
+
     /// Waits until `find` finds something in everything received so far.
     ///
     /// # Panics

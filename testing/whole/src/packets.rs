@@ -169,6 +169,17 @@ impl Reading {
         }
     }
 
+    /// Waits for the end of a byte stream; whether it came without a packet of ours. A TLS alert
+    /// is none.
+    pub async fn ends(&mut self) -> bool {
+        let Self::Stream(read, _) = self else { return false };
+        let mut bytes = Vec::new();
+        // A reset is an end too.
+        let _ = read.read_to_end(&mut bytes).await;
+        // The first byte of a packet's length is 0, that of a TLS record is not.
+        bytes.first() != Some(&0)
+    }
+
     async fn next_piece(&mut self) -> Option<Piece> {
         loop {
             let message = match self {

@@ -4,11 +4,19 @@
 //! of this machine from what the server said was the moment of the message, and the bounds are
 //! those of the protocol, not those of a fast day.
 
+mod connect;
+mod drained;
 mod frozen;
+mod groups;
 mod hostile;
+mod interface;
+mod killed;
 mod once;
+mod operator;
 mod scene;
 mod signed_out;
+mod trace;
+mod webhooks;
 mod withdrawn;
 
 use nightjar_whole::Setup;

@@ -175,7 +175,7 @@ async fn recalling_a_message_withdraws_it_and_lowers_the_badge() {
             seen.withdrawals().next().map(|(at, ids)| (ms_since_epoch(at), ids.to_vec()))
         })
         .await;
-    assert_eq!(ids.1, [nid.clone()]);
+    assert_eq!(ids.1, [nid.as_str()]);
     let push = scene.withdrawal_push("bob-tablet", &nid).await;
     for at in [ids.0, ms_since_epoch(push.at)] {
         assert!(at.saturating_sub(recalled_at) <= WITHIN_MS);
