@@ -198,6 +198,16 @@ impl Device {
             .is_some_and(|cursor| ranges::contains(&cursor.row.showing, seq))
     }
 
+    /// Whether a provider took a push of the place, alone or in the conversation's one
+    /// notification.
+    #[must_use]
+    pub fn was_pushed(&self, conversation: &ConversationId, seq: Seq) -> bool {
+        self.cursors.get(conversation).is_some_and(|Cursor { row, .. }| {
+            let is_shared = row.showing_shared && seq > row.surfaced;
+            seq <= row.settled && (is_shared || ranges::contains(&row.showing, seq))
+        })
+    }
+
     /// Opens a debt for an alertable entry committed now.
     pub fn owe(&mut self, conversation: &ConversationId, seq: Seq, committed: Mono) {
         let debt = self.debts.entry(conversation.clone()).or_insert_with(|| Debt {

@@ -1,6 +1,6 @@
 //! From a debt that falls due to a push that left, and what its answer means.
 
-use nightjar_domain::{Missing, ReachEvent, read};
+use nightjar_domain::{Missing, ReachEvent, ranges, read};
 use nightjar_model::sabotage::Sabotage;
 use nightjar_model::{
     AppState, Binding, BindingKey, ConversationId, DeviceId, DueReason, MessageId, Mono, Notice,
@@ -31,6 +31,9 @@ pub(crate) struct InFlight {
     pub(crate) conversation: ConversationId,
     pub(crate) seq: Seq,
     pub(crate) is_shared: bool,
+    /// No earlier request for the message left under this name: if this one is refused, nothing
+    /// can be on the screen.
+    pub(crate) is_first: bool,
     pub(crate) binding: Binding,
     pub(crate) sent_at: WallMs,
     pub(crate) withdraws: Vec<nightjar_model::NotificationId>,
@@ -235,7 +238,7 @@ impl Node {
         let ticket = self.queue.sent(key);
         let shared = nightjar_model::NotificationId::conversation(id);
         let is_shared = request.data.nid.as_ref() == Some(&shared);
-        self.may_show(key, id, seq, is_shared);
+        let is_first = self.may_show(key, id, seq, is_shared);
         self.tickets.insert(
             ticket,
             InFlight {
@@ -244,6 +247,7 @@ impl Node {
                 conversation: id.clone(),
                 seq,
                 is_shared,
+                is_first,
                 binding: request.binding.clone(),
                 sent_at: ctx.now.wall,
                 withdraws: request.data.wd.clone(),
@@ -253,23 +257,55 @@ impl Node {
         self.effects.push(crate::Effect::Push { ticket, request: Box::new(request) });
     }
 
-    /// The request leaves, and whatever its answer, the device may show it from now on. In the
-    /// commit it leaves with: a crash must not forget under which name.
-    fn may_show(&mut self, key: &PushKey, id: &ConversationId, seq: Seq, is_shared: bool) {
+    /// The request leaves, and unless it is refused, the device may show it from now on. In the
+    /// commit it leaves with: a crash must not forget under which name. Answers whether that is
+    /// news.
+    fn may_show(&mut self, key: &PushKey, id: &ConversationId, seq: Seq, is_shared: bool) -> bool {
         let (joined, _) = self.joined_and_read(&key.uid, id);
         let user = self.users.get_mut(&key.uid);
         let Some(device) = user.and_then(|user| user.devices.get_mut(&key.device_id)) else {
-            return;
+            return true;
         };
-        device.change_cursor(id, joined, |row| {
+        let is_first = device.change_cursor(id, joined, |row| {
             if is_shared {
-                row.showing_shared = true;
+                return !std::mem::replace(&mut row.showing_shared, true);
+            }
+            let is_new = !ranges::contains(&row.showing, seq);
+            ranges::insert(&mut row.showing, seq, seq);
+            is_new
+        });
+        self.changes.put(nightjar_domain::Row::Cursor(device.cursor(id, joined)));
+        is_first
+    }
+
+    /// The provider refused the only request that named the notification.
+    fn cannot_show(&mut self, flight: &InFlight) {
+        let PushKey { uid, device_id, .. } = &flight.key;
+        let user = self.users.get_mut(uid);
+        let Some(device) = user.and_then(|user| user.devices.get_mut(device_id)) else { return };
+        device.change_cursor(&flight.conversation, 0, |row| {
+            if flight.is_shared {
+                row.showing_shared = false;
             } else {
-                nightjar_domain::ranges::insert(&mut row.showing, seq, seq);
+                ranges::remove(&mut row.showing, flight.seq);
             }
             true
         });
-        self.changes.put(nightjar_domain::Row::Cursor(device.cursor(id, joined)));
+        self.dirty.insert(uid.clone());
+    }
+
+    /// What is at the provider for a conversation of a device: the place, and whether it shares
+    /// the conversation's notification. Its answer decides whether it is to be taken back.
+    pub(crate) fn flying(
+        &self,
+        uid: &Uid,
+        device_id: &DeviceId,
+        id: &ConversationId,
+    ) -> Option<(Seq, bool)> {
+        let lane = PushLane::Conversation(id.clone());
+        let key = PushKey { uid: uid.clone(), device_id: device_id.clone(), lane };
+        let ticket = self.queue.flying(&key)?;
+        self.tickets.get(&ticket).map(|flight| (flight.seq, flight.is_shared))
     }
 
     /// The lowest open entry of the key, with everything the decision may look at.
@@ -437,6 +473,13 @@ impl Node {
             },
             Next::Later { .. } | Next::Again => {}
         }
+        match answer.outcome {
+            Outcome::Delivered => {}
+            // It may have come to the screen all the same.
+            Outcome::Retry => self.take_back_if_over(ctx, &key, &flight)?,
+            _ if flight.is_first && key.lane != PushLane::Withdrawals => self.cannot_show(&flight),
+            _ => {}
+        }
         Ok(())
     }
 
@@ -477,10 +520,23 @@ impl Node {
             if is_shared {
                 row.showing_shared = true;
             } else {
-                nightjar_domain::ranges::insert(&mut row.showing, seq, seq);
+                ranges::insert(&mut row.showing, seq, seq);
             }
         });
-        // Read or recalled while the request was on its way: take it back at once.
+        self.take_back_if_over(ctx, key, flight)
+    }
+
+    /// Read or recalled while the request was on its way: it is taken back at once.
+    fn take_back_if_over(
+        &mut self,
+        ctx: Ctx<'_>,
+        key: &PushKey,
+        flight: &InFlight,
+    ) -> Result<(), Missing> {
+        if key.lane == PushLane::Withdrawals {
+            return Ok(());
+        }
+        let (id, seq) = (&flight.conversation, flight.seq);
         let (_, read) = self.joined_and_read(&key.uid, id);
         let recalled = match self.conversations.get(id) {
             Some(conversation) => {

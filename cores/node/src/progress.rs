@@ -186,7 +186,7 @@ impl Node {
             .into_iter()
             .map(|entry| Delivery {
                 alert: entry.is_alertable() && entry.from != me.uid && entry.seq > read,
-                pushed: device.may_show(id, entry.seq),
+                pushed: device.was_pushed(id, entry.seq),
                 entry,
                 packets: SharedPackets::default(),
             })

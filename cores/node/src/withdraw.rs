@@ -34,14 +34,16 @@ impl Node {
             ranges::places(&cursor.showing).take_while(|seq| *seq <= read).collect();
         let newest = places.len().saturating_sub(NAMED_MAX);
         self.withdraw_places(ctx, uid, device_id, id, &places[newest..])?;
-        if cursor.showing_shared && read >= cursor.settled {
+        let is_flying = self.flying(uid, device_id, id).is_some_and(|(_, is_shared)| is_shared);
+        if cursor.showing_shared && read >= cursor.settled && !is_flying {
             let shared = NotificationId::conversation(id);
             self.withdraw_ids(ctx, uid, device_id, vec![(shared, id.clone(), read)]);
         }
         Ok(())
     }
 
-    /// Takes back the notifications of these places, where the device may be showing them.
+    /// Takes back the notifications of these places, where the device may be showing them. One
+    /// that is at the provider is looked at again when the answer comes.
     pub(crate) fn withdraw_places(
         &mut self,
         ctx: Ctx<'_>,
@@ -53,8 +55,10 @@ impl Node {
         let Some(conversation) = self.conversations.get(id) else { return Ok(()) };
         let device = self.users.get(uid).and_then(|user| user.devices.get(device_id));
         let Some(device) = device else { return Ok(()) };
+        let flying = self.flying(uid, device_id, id);
         let mut ids = Vec::new();
-        for seq in places.iter().filter(|seq| device.may_show(id, **seq)) {
+        let shown = places.iter().filter(|seq| device.may_show(id, **seq));
+        for seq in shown.filter(|seq| flying != Some((**seq, false))) {
             if let Some(entry) = conversation.entry(ctx.rows, *seq)? {
                 ids.push((NotificationId::message(entry.message_id), id.clone(), *seq));
             }
@@ -193,6 +197,7 @@ impl Node {
                 conversation,
                 seq,
                 is_shared: false,
+                is_first: false,
                 binding,
                 sent_at: ctx.now.wall,
                 withdraws: ids,

@@ -192,7 +192,7 @@ impl Node {
                 let delivery = Delivery {
                     entry: Arc::clone(entry),
                     alert: is_news && entry.seq > place.row.read,
-                    pushed: device.may_show(id, entry.seq),
+                    pushed: device.was_pushed(id, entry.seq),
                     packets: fresh.packets.clone(),
                 };
                 self.stats.deliveries += 1;

@@ -39,7 +39,8 @@ pub struct PushCase {
     pub bindings_spent: usize,
     /// Alertable entries of the conversation the device neither showed nor read, this one included.
     pub unseen: u64,
-    /// Whether an earlier request for this message used the conversation's one notification.
+    /// The device may be showing this message alone (`false`), or the conversation's one
+    /// notification (`true`): an earlier request left, and a later one keeps the name.
     pub is_shared: Option<bool>,
     /// The user's unread total.
     pub badge: u64,

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
-use nightjar_model::{ConversationId, DeviceId, Mono, Seq, Uid};
+use nightjar_model::{ConversationId, DeviceId, Mono, Uid};
 
 use crate::decide::SilentReason;
 use crate::outcome::{Answer, Outcome};
@@ -53,9 +53,6 @@ pub struct Attempts {
     pub bindings_spent: usize,
     /// How much of the text still goes along.
     pub trim: Trim,
-    /// The message a request left for, and whether that used the conversation's one notification:
-    /// the device may be showing it, so a later request for the message keeps the name.
-    pub named: Option<(Seq, bool)>,
 }
 
 /// What an answer means for the message.
@@ -169,11 +166,12 @@ impl Queue {
         ticket
     }
 
-    /// The request that is leaving names the conversation's one notification, or its message's
-    /// own: so will every other request for this message.
-    pub fn named(&mut self, key: &PushKey, seq: Seq, is_shared: bool) {
-        if let Some(lane) = self.lanes.get_mut(key) {
-            lane.attempts.named = Some((seq, is_shared));
+    /// The request of a key that is at a provider.
+    #[must_use]
+    pub fn flying(&self, key: &PushKey) -> Option<Ticket> {
+        match self.lanes.get(key)?.place {
+            Place::InFlight(ticket) => Some(ticket),
+            _ => None,
         }
     }
 

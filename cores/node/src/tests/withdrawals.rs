@@ -156,3 +156,28 @@ fn a_kicked_device_is_told_nothing_more() {
     play.after(60_000);
     assert_eq!(play.pushed(), Vec::<String>::new());
 }
+
+#[test]
+fn a_push_without_an_answer_that_was_read_meanwhile_is_taken_back() {
+    let mut play = Play::start();
+    play.phone("bob/phone");
+    play.online("bob/laptop");
+    let sent = play.says("alice", "bob");
+    let push = play.the_push();
+    play.read("bob/laptop", &sent.conversation, 1);
+    play.answer(&push, Answer::new(Outcome::Retry, "timeout"));
+    assert_eq!(play.the_push().request.data.wd, [nid(&sent)], "it may be on the screen");
+}
+
+#[test]
+fn what_the_provider_refused_is_not_taken_back() {
+    let mut play = Play::start();
+    play.phone("bob/phone");
+    play.online("bob/laptop");
+    let sent = play.says("alice", "bob");
+    let push = play.the_push();
+    play.answer(&push, Answer::new(Outcome::Throttled, "429"));
+    play.read("bob/laptop", &sent.conversation, 1);
+    play.after(120_000);
+    assert_eq!(play.pushes.len(), 0, "nothing is on the screen");
+}
