@@ -156,7 +156,7 @@ fn start_decider(
         &directory,
         nightjar_store_fjall::Options::default(),
         move |commit| release.safe(commit),
-        |error| broken(&error.to_string()),
+        |failure| broken(&failure.chain()),
     )
     .with_context(|| format!("the store in {} cannot be opened", directory.display()))?;
     let counters = store.counters();

@@ -46,7 +46,6 @@ fn open_stopped(data_dir: &Path) -> anyhow::Result<FjallStore> {
 
 /// Writes the whole store as newline-delimited JSON.
 pub(crate) fn export(data_dir: &Path, out: &Path) -> anyhow::Result<()> {
-    drop(open_stopped(data_dir)?);
     let file = File::create(out).with_context(|| format!("{} cannot be written", out.display()))?;
     nightjar_store_fjall::export(&directory(data_dir), BufWriter::new(file))
         .with_context(|| format!("{} cannot be exported", data_dir.display()))?;
