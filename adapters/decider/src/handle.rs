@@ -42,6 +42,11 @@ impl Waiting {
         answer
     }
 
+    /// The decider has ended: who still waits gets no answer.
+    pub(crate) fn give_up(&self) {
+        self.callers.lock().expect("no holder of this lock can panic").clear();
+    }
+
     pub(crate) fn answer(&self, caller: u64, result: Result<Reply, Reject>) {
         let mut callers = self.callers.lock().expect("no holder of this lock can panic");
         if let Some(sender) = callers.remove(&caller) {
@@ -95,14 +100,15 @@ impl Handle {
     pub async fn call(&self, command: Command) -> Result<Reply, Reject> {
         let caller = self.numbers.fetch_add(1, Ordering::Relaxed);
         let answer = self.waiting.expect_answer(caller);
-        self.give(Input::Command { origin: Origin::Api(caller), command }).await;
+        if !self.give(Input::Command { origin: Origin::Api(caller), command }).await {
+            self.waiting.answer(caller, Err(Reject::Draining));
+        }
         answer.await.unwrap_or(Err(Reject::Draining))
     }
 
-    /// Gives an input; waits while too many wait.
-    pub(crate) async fn give(&self, input: Input) {
-        // After the end of the decider nobody waits for anything any more.
-        let _ = self.inbox.send(ToDecider::Input(input)).await;
+    /// Gives an input; waits while too many wait. Answers false when the decider has ended.
+    pub(crate) async fn give(&self, input: Input) -> bool {
+        self.inbox.send(ToDecider::Input(input)).await.is_ok()
     }
 
     /// Counters of the node and the sizes of what it keeps:
@@ -149,7 +155,8 @@ impl Handle {
 }
 
 impl Connection {
-    /// Gives a command under the session's name for it; waits while too many wait.
+    /// Gives a command under the session's name for it; waits while too many wait. After the end
+    /// of the decider it has no answer: the connections ended before.
     pub async fn give(&self, request: u32, command: Command) {
         let origin = Origin::Conn(self.conn, request);
         self.handle.give(Input::Command { origin, command }).await;

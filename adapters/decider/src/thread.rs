@@ -118,6 +118,7 @@ impl Decider {
         let _ = tokio::task::spawn_blocking(move || thread.join()).await;
         self.handle.release.close();
         let _ = self.letting_go.await;
+        self.handle.waiting.give_up();
     }
 }
 
