@@ -1,0 +1,5 @@
+//! Webhooks against a receiver on a real socket.
+
+mod post;
+mod sender;
+mod server;
