@@ -219,16 +219,15 @@ impl Worker {
     }
 
     fn submit(&mut self, turn: Turn) -> Result<(), String> {
-        if let Some(commit) = turn.commit {
-            loop {
-                match self.store.submit(commit.clone()) {
-                    Submitted::Taken(number) => {
-                        self.last = number;
-                        break;
-                    }
-                    Submitted::Full => std::thread::sleep(FULL_WAIT),
-                    Submitted::Broken(reason) => return Err(reason),
+        let mut waits = turn.commit;
+        while let Some(commit) = waits.take() {
+            match self.store.submit(commit) {
+                Submitted::Taken(number) => self.last = number,
+                Submitted::Full(commit) => {
+                    std::thread::sleep(FULL_WAIT);
+                    waits = Some(commit);
                 }
+                Submitted::Broken(reason) => return Err(reason),
             }
         }
         // What was read may belong to an earlier commit that is not safe yet.

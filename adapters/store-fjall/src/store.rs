@@ -162,7 +162,7 @@ impl Store for FjallStore {
             return Submitted::Broken(reason);
         }
         if self.is_full() {
-            return Submitted::Full;
+            return Submitted::Full(commit);
         }
         let number = CommitNo(self.taken.0 + 1);
         let count = commit.writes.len();

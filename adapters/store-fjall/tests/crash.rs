@@ -39,8 +39,8 @@ fn child(directory: &Path, options: Options) {
         loop {
             match store.submit(history.commit(number)) {
                 Submitted::Taken(_) => break,
-                Submitted::Full if start.elapsed() < FULL_MAX => std::thread::yield_now(),
-                Submitted::Full => return println!("stuck"),
+                Submitted::Full(_) if start.elapsed() < FULL_MAX => std::thread::yield_now(),
+                Submitted::Full(_) => return println!("stuck"),
                 Submitted::Broken(_) => return println!("refused"),
             }
         }

@@ -126,7 +126,7 @@ impl Store for MemoryStore {
             return Submitted::Broken(reason.clone());
         }
         if self.waiting_max.is_some_and(|max| self.waiting.len() >= max) {
-            return Submitted::Full;
+            return Submitted::Full(commit);
         }
         apply(&mut self.rows, commit.writes.iter().cloned());
         self.taken.0 += 1;
@@ -202,7 +202,8 @@ mod tests {
     fn a_full_store_takes_the_commit_later() {
         let mut store = MemoryStore::held(1, |_| {});
         assert_eq!(store.submit(event(1, Durability::Power)), Submitted::Taken(CommitNo(1)));
-        assert_eq!(store.submit(event(2, Durability::Power)), Submitted::Full);
+        let second = event(2, Durability::Power);
+        assert_eq!(store.submit(second.clone()), Submitted::Full(second));
         assert_eq!(numbers(&store), [1]);
         store.make_safe(CommitNo(1));
         assert_eq!(store.submit(event(2, Durability::Power)), Submitted::Taken(CommitNo(2)));

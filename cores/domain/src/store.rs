@@ -40,8 +40,8 @@ pub struct CommitNo(pub u64);
 pub enum Submitted {
     /// Reads see it from now on; it is safe once the store says so for this number.
     Taken(CommitNo),
-    /// Too much waits to be made safe; the same commit may be submitted later.
-    Full,
+    /// Too much waits to be made safe; the commit, given back, may be submitted later.
+    Full(Commit),
     /// The store failed for good: the process must end, and with it everything not yet safe.
     Broken(String),
 }

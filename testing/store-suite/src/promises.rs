@@ -195,16 +195,16 @@ pub fn a_full_store_changes_nothing_and_takes_the_commit_later<S: Subject>() {
     let mut taken = 0;
     let refused = loop {
         let commit = power(vec![Write::Put(event(taken + 1, "waits"))]);
-        match subject.store().submit(commit.clone()) {
+        match subject.store().submit(commit) {
             Submitted::Taken(number) => taken = number.0,
-            Submitted::Full => break commit,
+            Submitted::Full(commit) => break commit,
             Submitted::Broken(reason) => panic!("{reason}"),
         }
         assert!(taken <= 2 * WAITING_MAX, "{taken} commits wait and {WAITING_MAX} may");
     };
     assert!(taken >= WAITING_MAX, "only {taken} commits could wait");
     assert_eq!(subject.store().load(&Key::Event(taken + 1)).unwrap(), None);
-    assert_eq!(subject.store().submit(refused.clone()), Submitted::Full);
+    assert_eq!(subject.store().submit(refused.clone()), Submitted::Full(refused.clone()));
     subject.settle();
     assert_eq!(subject.store().submit(refused), Submitted::Taken(CommitNo(taken + 1)));
     subject.settle();

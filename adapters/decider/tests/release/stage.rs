@@ -91,7 +91,7 @@ impl Store for Door {
         let submitted = self.disk.store().submit(commit);
         self.taken.send_modify(|(taken, full)| match &submitted {
             Submitted::Taken(number) => *taken = number.0,
-            Submitted::Full => *full += 1,
+            Submitted::Full(_) => *full += 1,
             Submitted::Broken(_) => {}
         });
         submitted
