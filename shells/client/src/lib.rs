@@ -1,1 +1,7 @@
 //! The client shell: tokio and SQLite around client-core.
+//!
+//! [`store`] keeps what the client commits.
+//!
+//! Deliberately absent: what a packet or a row means; that is client-core's.
+
+pub mod store;

@@ -1,0 +1,156 @@
+//! Rows into the file.
+
+use nightjar_client_core::{
+    AccountRow, Commit, ConversationRow, MessageRow, OutgoingRow, PlaceRow, Row,
+};
+use nightjar_model::{Seq, Target, Uid};
+use rusqlite::{Connection, ToSql, Transaction, TransactionBehavior, params};
+
+/// All rows, or none.
+pub(super) fn commit(connection: &mut Connection, commit: &Commit) -> rusqlite::Result<()> {
+    let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
+    for row in &commit.rows {
+        put(&transaction, row)?;
+    }
+    transaction.commit()
+}
+
+fn put(to: &Transaction<'_>, row: &Row) -> rusqlite::Result<()> {
+    match row {
+        Row::Account(row) => account(to, row),
+        Row::Conversation(row) => conversation(to, row),
+        Row::Place(row) => place(to, row),
+        Row::Message(row) => message(to, row),
+        Row::Recalled { conversation, seq, by } => recalled(to, conversation.as_str(), *seq, by),
+        Row::Outgoing(row) => outgoing(to, row),
+        Row::OutgoingGone(id) => {
+            execute(to, "DELETE FROM outgoing WHERE client_msg_id = ?1", params![id.as_str()])
+        }
+        Row::Withdrawn(id) => execute(
+            to,
+            "INSERT OR IGNORE INTO withdrawn (notification_id) VALUES (?1)",
+            params![id.as_str()],
+        ),
+        Row::WithdrawnGone(id) => {
+            execute(to, "DELETE FROM withdrawn WHERE notification_id = ?1", params![id.as_str()])
+        }
+    }
+}
+
+fn account(to: &Transaction<'_>, row: &AccountRow) -> rusqlite::Result<()> {
+    execute(
+        to,
+        "INSERT OR REPLACE INTO account (one, resume, sync, said_hello, is_synced, unread, bv,
+             app_order_end) VALUES (1, ?1, ?2, ?3, ?4, ?5, ?6, ?7)",
+        params![
+            row.resume.as_ref().map(|resume| resume.expose().as_str()),
+            row.sync,
+            row.said_hello,
+            row.is_synced,
+            signed(row.unread),
+            signed(row.bv),
+            signed(row.app_order_end),
+        ],
+    )
+}
+
+fn conversation(to: &Transaction<'_>, row: &ConversationRow) -> rusqlite::Result<()> {
+    execute(
+        to,
+        "INSERT OR REPLACE INTO conversations (conversation, kind, peer, name)
+             VALUES (?1, ?2, ?3, ?4)",
+        params![
+            row.conversation.as_str(),
+            row.kind.map(|kind| kind.as_str()),
+            row.peer.as_ref().map(Uid::as_str),
+            row.name,
+        ],
+    )
+}
+
+fn place(to: &Transaction<'_>, row: &PlaceRow) -> rusqlite::Result<()> {
+    execute(
+        to,
+        "INSERT OR REPLACE INTO places (conversation, stored, pieces, guessed_above, proven,
+             surfaced, read_told, head, unread, mentions, read, posted)
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12)",
+        params![
+            row.conversation.as_str(),
+            signed(row.stored),
+            json(&row.pieces)?,
+            row.guessed_above.map(signed),
+            signed(row.proven),
+            signed(row.surfaced),
+            signed(row.read_told),
+            signed(row.standing.head),
+            signed(row.standing.unread),
+            signed(row.standing.mentions),
+            signed(row.standing.read),
+            json(&row.posted)?,
+        ],
+    )
+}
+
+fn message(to: &Transaction<'_>, row: &MessageRow) -> rusqlite::Result<()> {
+    execute(
+        to,
+        "INSERT OR IGNORE INTO messages (conversation, seq, message_id, sender, client_msg_id, at,
+             content, alert) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)",
+        params![
+            row.conversation.as_str(),
+            signed(row.seq),
+            row.message_id.as_bytes(),
+            row.from.as_str(),
+            row.client_msg_id.as_str(),
+            signed(row.at.0),
+            row.content.as_ref(),
+            row.alert,
+        ],
+    )
+}
+
+fn recalled(to: &Transaction<'_>, conversation: &str, seq: Seq, by: &Uid) -> rusqlite::Result<()> {
+    execute(
+        to,
+        "UPDATE messages SET content = ?4 WHERE conversation = ?1 AND seq = ?2 AND sender = ?3",
+        params![conversation, signed(seq), by.as_str(), br#"{"type":"recalled"}"#.as_slice()],
+    )
+}
+
+fn outgoing(to: &Transaction<'_>, row: &OutgoingRow) -> rusqlite::Result<()> {
+    let (target_kind, target) = match &row.to {
+        Target::User(uid) => ("user", uid.as_str()),
+        Target::Group(group) => ("group", group.as_str()),
+    };
+    execute(
+        to,
+        "INSERT OR REPLACE INTO outgoing (client_msg_id, place, target_kind, target, content, push,
+             expires_at, queued_at, is_failed, resumes)
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)",
+        params![
+            row.client_msg_id.as_str(),
+            signed(row.order),
+            target_kind,
+            target,
+            row.content.as_ref(),
+            row.push.as_ref().map(json).transpose()?,
+            row.expires_at.map(|at| signed(at.0)),
+            signed(row.queued_at.0),
+            row.is_failed,
+            row.resumes,
+        ],
+    )
+}
+
+fn execute(to: &Transaction<'_>, sql: &str, values: &[&dyn ToSql]) -> rusqlite::Result<()> {
+    to.prepare_cached(sql)?.execute(values).map(|_| ())
+}
+
+fn signed(number: u64) -> i64 {
+    number.cast_signed()
+}
+
+fn json(value: &impl serde::Serialize) -> rusqlite::Result<String> {
+    serde_json::to_string(value)
+        .map_err(|error| rusqlite::Error::ToSqlConversionFailure(Box::new(error)))
+}
