@@ -62,7 +62,7 @@ impl World {
         }
         self.api_calls += 1;
         let origin = Origin::Api(self.api_calls);
-        self.server_asks(origin, Ask { conn: None, command: command.clone() });
+        self.server_asks(origin, Ask { conn: None, phone: None, command: command.clone() });
         self.to_node(NodeInput::Command { origin, command });
     }
 
@@ -221,9 +221,7 @@ impl World {
         self.tell(no, || "loses its network".into());
         self.phones[no].has_network = false;
         self.cut(no);
-        if !self.phones[no].is_frozen {
-            self.feed(no, Input::NetworkLost);
-        }
+        self.tell_network(no);
     }
 
     /// A network again, another one than before.
@@ -231,9 +229,18 @@ impl World {
         self.tell(no, || "has a network again".into());
         self.phones[no].has_network = true;
         self.show_kept(no);
-        if !self.phones[no].is_frozen {
-            self.feed(no, Input::NetworkChanged);
+        self.tell_network(no);
+    }
+
+    /// Tells the app of a network that came or went, as soon as it runs.
+    pub(crate) fn tell_network(&mut self, no: PhoneNo) {
+        let phone = &mut self.phones[no];
+        if phone.is_frozen || phone.has_network == phone.is_told_of_network {
+            return;
         }
+        phone.is_told_of_network = phone.has_network;
+        let is_there = phone.has_network;
+        self.feed(no, if is_there { Input::NetworkChanged } else { Input::NetworkLost });
     }
 
     /// The connections die and nobody hears of it.
@@ -307,7 +314,10 @@ impl World {
             self.phones[no].badge = (data.badge, data.bv);
         }
         let (Some(nid), true) = (&data.nid, request.alert.is_some()) else { return };
-        if self.phones[no].is_watched() || self.phones[no].disk.is_withdrawn(nid) {
+        let place = (data.conv.clone(), data.seq);
+        let phone = &self.phones[no];
+        let is_on_screen = phone.is_watched() && phone.disk.messages.contains_key(&place);
+        if is_on_screen || phone.disk.is_withdrawn(nid) {
             return;
         }
         self.show(no, nid, &data.conv, data.seq, "by a push");
@@ -332,7 +342,9 @@ impl World {
                 && shown.seqs.contains(&seq)
                 && (is_shared || *other == shared)
         });
-        if twice {
+        // What a loss of power took from the server it may name anew.
+        let is_doubtful = self.doubtful.contains(&(no, (conversation.clone(), seq)));
+        if twice && !is_doubtful {
             let name = &self.phones[no].name;
             let text = format!("{name} shows two notifications for {conversation} #{seq}");
             self.violated("P3", text);

@@ -138,7 +138,9 @@ impl World {
                 }
                 Output::Command(request, command) => {
                     let origin = Origin::Conn(conn, request.0);
-                    self.server_asks(origin, Ask { conn: Some(conn), command: command.clone() });
+                    let phone = self.phone_of(conn);
+                    let ask = Ask { conn: Some(conn), phone, command: command.clone() };
+                    self.server_asks(origin, ask);
                     self.to_node(Input::Command { origin, command });
                 }
                 Output::Close { .. } => {

@@ -3,8 +3,8 @@
 
 use nightjar_domain::{Commit, CommitNo, Key, Row, Rows, Write};
 use nightjar_model::{
-    AppStateReport, Command, ConnId, ConversationId, Notice, Reject, Reply, SendCommand, SentReply,
-    Seq, Step,
+    AppStateReport, Command, ConnId, ConversationId, Delivery, Notice, Reject, Reply, SendCommand,
+    SentReply, Seq, Step,
 };
 use nightjar_node::{Effect, Origin};
 use nightjar_push::{Answer, Outcome, PushRequest, SilentReason, Ticket};
@@ -21,8 +21,7 @@ impl World {
     /// A command goes to the node.
     pub(crate) fn server_asks(&mut self, origin: Origin, ask: Ask) {
         let now_ms = self.agenda.now_ms();
-        let phone = ask.conn.and_then(|conn| self.phone_of(conn));
-        if let (Some(phone), Some(conn), Command::Lost) = (phone, ask.conn, &ask.command) {
+        if let (Some(phone), Some(conn), Command::Lost) = (ask.phone, ask.conn, &ask.command) {
             self.reference.dark.lost(phone, conn);
         }
         if let Command::ReportAppState { uid, device_id, state } = &ask.command
@@ -66,7 +65,7 @@ impl World {
     /// An answer; whether the badges of this turn may lag behind it.
     fn answered(&mut self, ask: &Ask, reply: &Reply, commit: CommitNo) -> bool {
         let now_ms = self.agenda.now_ms();
-        let phone = ask.conn.and_then(|conn| self.phone_of(conn));
+        let phone = ask.phone;
         match (&ask.command, reply) {
             (Command::Send(send), Reply::Sent(sent)) => {
                 if let Some(phone) = phone {
@@ -101,6 +100,11 @@ impl World {
                     let upto = item.surfaced.min(self.reference.known.head(&item.conversation));
                     self.reference.alerts.surfaced(phone, &item.conversation, upto);
                     self.reference.dark.claimed(phone, &item.conversation, upto);
+                }
+            }
+            (Command::Pull { .. }, Reply::Pulled { deliveries, .. }) => {
+                for delivery in deliveries {
+                    self.check_given(phone, delivery);
                 }
             }
             (Command::Hello(_), Reply::Hello(hello)) => {
@@ -225,7 +229,7 @@ impl World {
         self.reference.learn(commit, Fact::Recalled(place.clone()));
         for phone in 0..self.phones.len() {
             self.reference.dark.close_one(phone, &place);
-            self.owe_withdrawals(phone, conversation);
+            self.owe_withdrawals(phone, conversation, None);
         }
     }
 
@@ -238,7 +242,7 @@ impl World {
         for phone in self.reference.phones_of(&uid) {
             self.reference.dark.close(phone, conversation, seq);
             if phone != by {
-                self.owe_withdrawals(phone, conversation);
+                self.owe_withdrawals(phone, conversation, None);
             }
         }
     }
@@ -252,6 +256,9 @@ impl World {
                     self.badge(&uid, (*bv, *unread), is_behind);
                 }
             }
+            Effect::Notice { conn, notice: Notice::Wake(delivery) } => {
+                self.check_given(self.phone_of(*conn), delivery);
+            }
             Effect::Notice { conn, notice: Notice::Withdraw(ids) } => {
                 if let Some(phone) = self.phone_of(*conn) {
                     for id in ids {
@@ -261,6 +268,24 @@ impl World {
             }
             Effect::Push { ticket, request } => self.push_decided(*ticket, request, is_behind),
             _ => {}
+        }
+    }
+
+    /// A message is given to a connection: an app that posts notifications itself relies on what
+    /// it says about pushes.
+    fn check_given(&mut self, phone: Option<PhoneNo>, delivery: &Delivery) {
+        let Some(phone) = phone else { return };
+        let now_ms = self.agenda.now_ms();
+        let place = (delivery.entry.conversation.clone(), delivery.entry.seq);
+        let alerts = &self.reference.alerts;
+        let is_wrong = delivery.alert
+            && !delivery.pushed
+            && alerts.surfaced_upto(phone, &place.0) < place.1
+            && alerts.was_taken(phone, &place, now_ms);
+        if is_wrong {
+            let name = &self.phones[phone].name;
+            let text = format!("{name} is given {} #{} as if not pushed", place.0, place.1);
+            self.violated("P3", text);
         }
     }
 
@@ -302,15 +327,18 @@ impl World {
         if !is_taken {
             self.cover("pushes_not_taken");
         }
-        let Some((phone, place, _)) = self.reference.alerts.answered(ticket, is_taken) else {
-            return;
-        };
-        if answer.outcome == Outcome::TokenInvalid {
+        if let Some((phone, _)) = self.tickets.remove(&ticket)
+            && answer.outcome == Outcome::TokenInvalid
+        {
             self.dead_tokens.insert(phone);
         }
+        let Some((phone, place, _)) = self.reference.alerts.answered(ticket, is_taken, now_ms)
+        else {
+            return;
+        };
         self.reference.dark.answered(phone, &place, ticket, answer, now_ms);
         if is_taken {
-            self.owe_withdrawals(phone, &place.0);
+            self.owe_withdrawals(phone, &place.0, Some(place.1));
         }
     }
 
@@ -372,8 +400,17 @@ impl World {
     }
 
     /// The store after a crash holds every message that was safe.
-    pub(crate) fn server_crashed(&mut self, _crash: Crash, safe: CommitNo) {
+    pub(crate) fn server_crashed(&mut self, crash: Crash, safe: CommitNo) {
         self.hellos.clear();
+        self.tickets.clear();
+        if crash == Crash::PowerLoss {
+            for (no, phone) in self.phones.iter().enumerate() {
+                let shown = phone.shade.values();
+                self.doubtful.extend(shown.flat_map(|shown| {
+                    shown.seqs.iter().map(move |seq| (no, (shown.conversation.clone(), *seq)))
+                }));
+            }
+        }
         for (place, message) in self.reference.crashed(safe) {
             let key = Key::Entry(place.0.clone(), place.1);
             let row = self.server.store.load(&key).expect("the store in memory has its rows");
@@ -413,6 +450,7 @@ impl World {
     /// A push is decided; the checks of P3, P5 and P6 at that moment.
     fn push_decided(&mut self, ticket: Ticket, request: &PushRequest, is_behind: bool) {
         let Some(phone) = self.phone_named(&request.uid, &request.device_id) else { return };
+        self.tickets.insert(ticket, (phone, request.alert.is_some()));
         self.check_belongs(phone, request);
         self.badge(&request.uid, (request.data.bv, request.data.badge), is_behind);
         for id in &request.data.wd {

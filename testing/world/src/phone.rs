@@ -41,6 +41,8 @@ pub(crate) struct Phone {
     pub(crate) screen: Screen,
     pub(crate) is_frozen: bool,
     pub(crate) has_network: bool,
+    /// What the app was told last.
+    pub(crate) is_told_of_network: bool,
     /// The app writes app-state reports from two threads: one may overtake the other.
     pub(crate) is_hasty: bool,
     pub(crate) late_report: Option<(ConnectionId, Bytes)>,
@@ -96,6 +98,7 @@ impl Phone {
             screen: Screen::Foreground(None),
             is_frozen: false,
             has_network: true,
+            is_told_of_network: true,
             is_hasty: false,
             late_report: None,
             disk: Disk::default(),
@@ -163,6 +166,8 @@ impl World {
             App::Ours(Box::new(Client::new(config, phone.identity(), restored, now)))
         };
         phone.app = Some(app);
+        phone.is_told_of_network = true;
+        self.tell_network(no);
         self.tell_screen(no);
         if self.phones[no].is_signed_in {
             self.feed(no, Input::Start);
@@ -349,6 +354,9 @@ impl World {
         }
         let Some(notification) = self.phones[no].posting.remove(&id) else { return };
         self.cover("notifications_posted");
+        // A request of a storm may be on its way and come under the conversation's name.
+        let place = (notification.conversation.clone(), notification.seq);
+        self.doubtful.insert((no, place));
         self.show(no, &id, &notification.conversation, notification.seq, "by the app");
         self.feed(no, Input::Notified(id));
     }
@@ -418,6 +426,7 @@ impl World {
                 self.agenda.at(now_ms, What::Down(conn, down));
             }
         }
+        self.tell_network(no);
         self.plan_phone_timer(no);
         self.clear_seen(no);
     }

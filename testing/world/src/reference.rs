@@ -18,6 +18,7 @@ use crate::phone::PhoneNo;
 pub(crate) struct Ask {
     /// The connection it came over; `None` for the operator's.
     pub(crate) conn: Option<ConnId>,
+    pub(crate) phone: Option<PhoneNo>,
     pub(crate) command: Command,
 }
 
@@ -74,7 +75,9 @@ pub(crate) struct Reference {
     facts: Vec<(CommitNo, Fact)>,
     kept: Vec<Fact>,
     pub(crate) known: Known,
-    /// The node has work it has not looked at: badges may lag.
+    /// The node has work it has not looked at.
+    pub(crate) looks_behind: bool,
+    /// It had in the last turn, before or after it settled: badges may lag.
     pub(crate) is_behind: bool,
     pub(crate) dark: Dark,
     pub(crate) alerts: Alerts,

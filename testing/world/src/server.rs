@@ -64,7 +64,6 @@ pub(crate) struct Process {
     pub(crate) pusher: Pusher,
     /// Effects of turns that wait for a commit.
     held: VecDeque<(CommitNo, u64, Vec<Effect>)>,
-    last: CommitNo,
     news: Option<(u64, WallMs)>,
     /// The disk writes up to here, since then.
     writing: Option<(CommitNo, u64)>,
@@ -163,7 +162,6 @@ impl World {
             asked: BTreeMap::new(),
             pusher: Pusher::default(),
             held: VecDeque::new(),
-            last: CommitNo(0),
             news: None,
             writing: None,
             blocked: None,
@@ -173,6 +171,7 @@ impl World {
         let number = self.server.number;
         self.play.line(now_ms, "server", || format!("is ready (process {number})"));
         self.reference.ready(now_ms);
+        self.reference.looks_behind = true;
         self.plan_turn(now_ms);
     }
 
@@ -256,7 +255,8 @@ impl World {
             .expect("the store in memory has every row at hand");
         let turn = process.node.take_turn();
         let wait_until = process.node.wait_until().map(|at| process.moment(at));
-        self.reference.is_behind = more;
+        let was_behind = std::mem::replace(&mut self.reference.looks_behind, more);
+        self.reference.is_behind = was_behind || more;
         self.submit(turn);
         if more {
             self.plan_turn(now_ms);
@@ -289,20 +289,14 @@ impl World {
             }
             return;
         }
+        let taken = self.server.store.taken();
+        let last = CommitNo(taken.0 + u64::from(turn.commit.is_some()));
+        self.server_decided(&turn.effects, last);
         if let Some(commit) = turn.commit.take() {
             self.read_trace(&commit);
-            match self.server.store.submit(commit) {
-                Submitted::Taken(number) => {
-                    if let Some(process) = &mut self.server.process {
-                        process.last = number;
-                    }
-                }
-                refused => panic!("there was room for the commit: {refused:?}"),
-            }
+            let submitted = self.server.store.submit(commit);
+            assert_eq!(submitted, Submitted::Taken(last), "there was room for the commit");
         }
-        let Some(process) = &mut self.server.process else { return };
-        let last = process.last;
-        self.server_decided(&turn.effects, last);
         if let Some(process) = &mut self.server.process {
             process.held.push_back((last, turn.number, turn.effects));
         }

@@ -17,7 +17,7 @@ use crate::network::{Down, Network, Up};
 use crate::phone::{Phone, PhoneNo};
 use crate::play::Play;
 use crate::provider::Provider;
-use crate::reference::Reference;
+use crate::reference::{Place, Reference};
 use crate::server::Server;
 
 /// Watches look so often.
@@ -46,6 +46,10 @@ pub struct World {
     pub(crate) delivered: BTreeMap<(ConnId, ConversationId), Seq>,
     /// Phones whose token a provider called dead.
     pub(crate) dead_tokens: BTreeSet<PhoneNo>,
+    /// Requests at the provider: for which phone, and whether it is an alert.
+    pub(crate) tickets: BTreeMap<Ticket, (PhoneNo, bool)>,
+    /// Notifications whose names a loss of power may have taken from the server.
+    pub(crate) doubtful: BTreeSet<(PhoneNo, Place)>,
     /// Totals the operator asked for, by question.
     pub(crate) unread_asked: BTreeMap<u64, Uid>,
     pub(crate) acts_until_ms: u64,
@@ -129,6 +133,8 @@ impl World {
             orders: BTreeMap::new(),
             delivered: BTreeMap::new(),
             dead_tokens: BTreeSet::new(),
+            tickets: BTreeMap::new(),
+            doubtful: BTreeSet::new(),
             unread_asked: BTreeMap::new(),
             acts_until_ms: 0,
             is_watching: false,

@@ -1,7 +1,7 @@
 //! P3: a message is handed over for a device once, under one name; again only when the provider
 //! did not take it, or across a crash. What was shown, read or taken back is not alerted.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 use nightjar_model::{ConversationId, Seq};
 use nightjar_push::Ticket;
@@ -13,7 +13,7 @@ use crate::reference::Place;
 #[derive(Debug, Default)]
 pub(crate) struct Alerts {
     /// The provider said that it took it, and the server heard it.
-    delivered: BTreeSet<(PhoneNo, Place)>,
+    delivered: BTreeMap<(PhoneNo, Place), u64>,
     /// Shown on the device up to here, as the server heard it.
     surfaced: BTreeMap<(PhoneNo, ConversationId), Seq>,
     /// Requests at the provider.
@@ -38,7 +38,7 @@ impl Alerts {
             return Some("is handed over after a later message");
         }
         *last = place.1;
-        if self.delivered.contains(&(phone, place.clone())) {
+        if self.delivered.contains_key(&(phone, place.clone())) {
             return Some("is handed over again though the provider took it");
         }
         if self.surfaced.get(&lane).is_some_and(|upto| place.1 <= *upto) {
@@ -52,16 +52,18 @@ impl Alerts {
         &mut self,
         ticket: Ticket,
         is_taken: bool,
+        now_ms: u64,
     ) -> Option<(PhoneNo, Place, bool)> {
         let (phone, place, is_shared) = self.flying.remove(&ticket)?;
         if is_taken {
-            self.delivered.insert((phone, place.clone()));
+            self.delivered.insert((phone, place.clone()), now_ms);
         }
         Some((phone, place, is_shared))
     }
 
-    pub(crate) fn was_taken(&self, phone: PhoneNo, place: &Place) -> bool {
-        self.delivered.contains(&(phone, place.clone()))
+    /// Whether the server heard before this moment that the provider took it.
+    pub(crate) fn was_taken(&self, phone: PhoneNo, place: &Place, now_ms: u64) -> bool {
+        self.delivered.get(&(phone, place.clone())).is_some_and(|at_ms| *at_ms < now_ms)
     }
 
     /// The server hears that the device showed everything up to here.

@@ -79,6 +79,10 @@ impl World {
             let text = format!("{name} is given {id} #{} after #{before}", message.seq);
             self.violated("P1", text);
         }
+        if message.pushed {
+            // The provider took it: showing it is the system's business.
+            self.phones[phone].seen.insert((id.clone(), message.seq));
+        }
         self.reference.dark.gave(phone, (id, message.seq));
     }
 

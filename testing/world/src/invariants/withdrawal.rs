@@ -3,7 +3,7 @@
 
 use std::collections::BTreeMap;
 
-use nightjar_model::{ConversationId, NotificationId};
+use nightjar_model::{ConversationId, NotificationId, Seq};
 
 use crate::acts::short;
 use crate::invariants::WITHDRAW_WITHIN_MS;
@@ -70,13 +70,19 @@ impl Withdrawals {
 
 impl World {
     /// Something was read or taken back: what the phone shows of it, and the server knows of, is
-    /// to be taken off.
-    pub(crate) fn owe_withdrawals(&mut self, phone: PhoneNo, conversation: &ConversationId) {
+    /// to be taken off. With `only`: of what stands for this place.
+    pub(crate) fn owe_withdrawals(
+        &mut self,
+        phone: PhoneNo,
+        conversation: &ConversationId,
+        only: Option<Seq>,
+    ) {
         let now_ms = self.agenda.now_ms();
         let shown: Vec<(NotificationId, Place)> = self.phones[phone]
             .shade
             .iter()
             .filter(|(_, shown)| shown.conversation == *conversation)
+            .filter(|(_, shown)| only.is_none_or(|seq| shown.seqs.contains(&seq)))
             .filter(|(_, shown)| self.is_settled(phone, shown))
             .filter_map(|(id, shown)| {
                 let last = *shown.seqs.last()?;
@@ -85,7 +91,7 @@ impl World {
             .collect();
         for (id, place) in shown {
             let alerts = &self.reference.alerts;
-            let is_known = alerts.was_taken(phone, &place)
+            let is_known = alerts.was_taken(phone, &place, now_ms + 1)
                 || alerts.surfaced_upto(phone, conversation) >= place.1;
             if is_known {
                 self.reference.withdrawals.owe(phone, id, place, now_ms);
@@ -113,7 +119,10 @@ impl World {
                     && !self.dead_tokens.contains(&phone);
             let shown = self.phones[phone].shade.get(&id);
             let is_left = shown.is_some_and(|shown| self.is_settled(phone, shown));
-            if can_be_told && is_left {
+            // The withdrawals of a device leave one after the other; this one comes next.
+            if self.tickets.values().any(|busy| *busy == (phone, false)) {
+                self.reference.withdrawals.owe(phone, id, place, now_ms);
+            } else if can_be_told && is_left {
                 let name = &self.phones[phone].name;
                 let text = format!(
                     "{name} still shows {} for {} #{} and was not told",
