@@ -14,6 +14,7 @@ use crate::link::LinkEvent;
 use crate::notes::Notes;
 use crate::outbox::Outbox;
 use crate::place::Place;
+use crate::proofs::Proofs;
 use crate::pulse::Pulse;
 use crate::requests::{Asked, Requests};
 use crate::then::Thens;
@@ -42,12 +43,16 @@ pub struct Client {
     pub(crate) network_lost_at: Option<Mono>,
     pub(crate) app: App,
     pub(crate) is_logging_out: bool,
+    /// The server first heard of this device on this connection, and started it at the newest
+    /// entry of each conversation.
+    pub(crate) is_fresh: bool,
     indicator: Indicator,
 
     pub(crate) account: AccountRow,
     pub(crate) places: BTreeMap<ConversationId, Box<Place>>,
     pub(crate) outbox: Outbox,
     pub(crate) requests: Requests,
+    pub(crate) proofs: Proofs,
     pub(crate) notes: Option<Box<Notes>>,
     /// Grows with each use of a place.
     pub(crate) uses: u64,
@@ -101,11 +106,13 @@ impl Client {
             network_lost_at: None,
             app: App::new(account.app_order_end),
             is_logging_out: false,
+            is_fresh: false,
             indicator: Indicator::Stopped,
             account,
             places: places.collect(),
             outbox: Outbox::restored(outgoing, now.mono.0),
             requests: Requests::default(),
+            proofs: Proofs::default(),
             notes,
             uses: newest + 1,
             unacked: Vec::new(),
@@ -284,6 +291,7 @@ impl Client {
         body: nightjar_wire::Body,
     ) {
         let serial = self.requests.add(asked, self.now.mono);
+        self.proofs.asked(serial);
         self.send(&Packet::request(serial, kind, body));
     }
 

@@ -5,8 +5,10 @@ use nightjar_wire::{Body, Kind, Packet, body};
 
 use crate::dialer::Dialer;
 use crate::link::LinkEvent;
+use crate::proofs::Proofs;
 use crate::pulse::{Beat, Pulse};
 use crate::requests::Asked;
+use crate::then::Then;
 use crate::{Client, ConnectionId, Ended, Event, Link, NeedToken, Output, defaults};
 
 /// The protocol this client speaks.
@@ -81,6 +83,16 @@ impl Client {
             return;
         }
         self.until = self.now.mono.after(defaults::HELLO_MS);
+        // Should the answer be lost, the server knows this device and the store has to know that.
+        self.is_fresh = !std::mem::replace(&mut self.account.said_hello, true);
+        self.is_account_touched |= self.is_fresh;
+        self.thens.push(Then::Hello(connection));
+    }
+
+    pub(crate) fn say_hello(&mut self, connection: ConnectionId) {
+        if connection != self.connection || self.link != Link::Greeting {
+            return;
+        }
         let (app_state, grace_ms) = self.app.told(self.now.mono);
         // A hello cannot name the conversation that is open.
         self.app.is_untold = self.app.open().is_some();
@@ -118,19 +130,21 @@ impl Client {
     /// What the last connection may have left unsaid is said again.
     fn take_up_places(&mut self) {
         let newest = self.uses.saturating_sub(defaults::RETOLD_MAX);
+        let is_foreground = self.app.is_foreground();
         let mut again: Vec<ConversationId> = Vec::new();
         let mut owing = Vec::new();
         let mut gaps = Vec::new();
         for (conversation, place) in &mut self.places {
             let was_told = place.told_stored > 0 || place.told_surfaced > 0;
-            (place.told_stored, place.told_surfaced) = (0, 0);
+            place.reconnected();
+            place.advance_surfaced(is_foreground);
             if was_told || place.is_unacked || place.used >= newest {
                 again.push(conversation.clone());
             }
             if place.owes_read() {
                 owing.push(conversation.clone());
             }
-            if place.gap().is_some() {
+            if place.has_gap() {
                 gaps.push(conversation.clone());
             }
         }
@@ -194,7 +208,9 @@ impl Client {
             self.output(Output::Close(self.connection));
         }
         self.network_lost_at = None;
+        self.is_fresh = false;
         self.outbox.link_lost();
+        self.proofs = Proofs::default();
         for asked in self.requests.clear() {
             self.unanswered(asked);
         }
@@ -226,16 +242,16 @@ impl Client {
         if self.is_logging_out && self.until <= now {
             return self.end(Ended::LoggedOut { confirmed: false });
         }
-        let is_lost = |at: nightjar_model::Mono| now.since(at) >= defaults::NETWORK_LOST_MS;
-        if self.network_lost_at.is_some_and(is_lost) {
+        let is_long = |at: nightjar_model::Mono| now.since(at) >= defaults::NETWORK_LOST_MS;
+        if self.network_lost_at.is_some_and(is_long) {
             return self.lost();
         }
-        for asked in self.requests.late(now) {
-            let is_for_the_user = matches!(asked, Asked::History(_) | Asked::Recall);
-            self.unanswered(asked);
-            if !is_for_the_user {
-                return self.lost();
-            }
+        let late = self.requests.late(now);
+        let is_for_the_user = |asked: &Asked| matches!(asked, Asked::History(_) | Asked::Recall);
+        let is_lost = !late.iter().all(is_for_the_user);
+        late.into_iter().for_each(|asked| self.unanswered(asked));
+        if is_lost {
+            return self.lost();
         }
         self.beat();
     }

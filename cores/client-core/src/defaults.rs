@@ -42,9 +42,9 @@ pub const SEND_BUDGET_MS: u64 =
 pub const AUTO_RESUME_MS: u64 = 24 * 3_600 * 1_000;
 /// Messages in the outbox.
 pub const OUTBOX_MAX: usize = 1_000;
-/// Messages of one conversation on their way at a time. With more than one, a server that
-/// refuses the first as busy may take the second, and their order is lost.
-pub const SEND_WINDOW: u32 = 1;
+/// Messages of one conversation on their way at a time. With 1 not even a server that fails at
+/// one message and takes the next can change their order.
+pub const SEND_WINDOW: u32 = 8;
 
 /// A message above a gap waits so long for the missing ones before they are asked for.
 pub const GAP_WAIT_MS: u64 = 500;
@@ -60,7 +60,7 @@ pub const ANSWER_MS: u64 = 15_000;
 /// Gaps that are being filled at a time.
 pub const FILLS_MAX: usize = 4;
 /// Separate pieces of a conversation above its first gap; beyond, the newest are fetched again.
-pub const PIECES_MAX: usize = 16;
+pub const PIECES_MAX: usize = 32;
 /// Acknowledgements are gathered for so long.
 pub const ACK_MS: u64 = 200;
 /// Messages that make an acknowledgement leave earlier.

@@ -45,8 +45,12 @@ impl Client {
         if Sabotage::GapIgnored.is_on() && place.received.prefix() < seq {
             place.received.insert(place.received.prefix() + 1, seq - 1);
         }
+        if origin != Origin::Fetched {
+            place.given(seq);
+        }
         if !place.arrive(seq, false) {
-            return self.owe_ack(&conversation);
+            self.owe_ack(&conversation);
+            return self.notice_gap(&conversation);
         }
         if !is_own && seq > place.counted.max(place.read) && is_countable(&message.content) {
             place.unread += 1;
@@ -74,17 +78,15 @@ impl Client {
         self.read_what_was_wanted(conversation);
     }
 
-    /// The place of a conversation. One that is not known yet starts after `before`, as long as
-    /// this device has no list of conversations; with one, it is new and starts at its beginning.
+    /// The place of a conversation. One that is not known yet starts at its beginning, since it
+    /// is new; but on a device that is new itself, or keeps no list, after `before`.
     pub(crate) fn place(&mut self, conversation: &ConversationId, before: Seq) -> &mut Place {
         if !self.places.contains_key(conversation) {
             if self.places.len() >= defaults::PLACES_MAX {
                 self.forget_a_place();
             }
-            let place = match self.account.is_synced {
-                true => Place::starting_at(0, false),
-                false => Place::starting_at(before, true),
-            };
+            let has_past = self.is_fresh && !self.account.is_synced || !self.config.syncs;
+            let place = Place::starting_at(if has_past { before } else { 0 }, has_past);
             self.places.insert(conversation.clone(), Box::new(place));
         }
         self.uses += 1;
@@ -158,6 +160,10 @@ impl Client {
         place.is_unacked = false;
         let news = (place.stored > place.told_stored, place.surfaced > place.told_surfaced);
         (place.told_stored, place.told_surfaced) = (place.stored, place.surfaced);
+        // Before its first delivery a server cannot place what this connection wrote itself.
+        if news.0 && place.is_given && place.ungiven.is_none() {
+            self.proofs.acknowledged(conversation, place.stored);
+        }
         (news.0 || news.1).then(|| body::AckItem {
             conversation: conversation.to_string(),
             stored: news.0.then_some(place.stored),
@@ -169,17 +175,18 @@ impl Client {
 
     /// If something is missing, it is asked for unless it comes by itself.
     pub(crate) fn notice_gap(&mut self, conversation: &ConversationId) {
-        let now = self.now.mono;
         let Some(place) = self.places.get_mut(conversation) else { return };
-        match place.gap() {
-            None => place.fill_at = None,
-            Some(_) if place.fill_at.is_some() || place.is_filling => {}
+        let wait_ms = match place.to_fetch() {
+            None => return place.fill_at = None,
+            Some(_) if place.is_filling => return,
             // Something above the gap came, so what is in it should have.
-            Some((_, Some(_))) => place.fill_at = Some(now.after(defaults::GAP_WAIT_MS)),
+            Some((_, Some(_))) => defaults::GAP_WAIT_MS,
             // Only heard of; the server may be about to deliver it.
-            Some((_, None)) => place.fill_at = Some(now.after(defaults::BACKLOG_WAIT_MS)),
-        }
-        if place.fill_at.is_some() && !self.gaps.contains(conversation) {
+            Some((_, None)) => defaults::BACKLOG_WAIT_MS,
+        };
+        let at = self.now.mono.after(wait_ms);
+        place.fill_at = Some(place.fill_at.map_or(at, |earlier| earlier.min(at)));
+        if !self.gaps.contains(conversation) {
             self.gaps.push(conversation.clone());
         }
     }
@@ -214,9 +221,7 @@ impl Client {
 
     fn fill(&mut self, conversation: ConversationId) {
         let Some(place) = self.places.get_mut(&conversation) else { return };
-        place.fill_at = None;
-        let Some((after, before)) = place.gap() else { return };
-        place.is_filling = true;
+        let Some((after, before)) = place.start_fetch() else { return };
         let history = body::History {
             conversation: conversation.to_string(),
             after: Some(after),
@@ -236,7 +241,12 @@ impl Client {
     ) {
         let last = answer.messages.last().map(|message| message.seq);
         let below = before.map_or(answer.head_seq, |before| before.saturating_sub(1));
+        let mut upto = after;
         for message in answer.messages {
+            if let Some(place) = self.places.get_mut(conversation) {
+                place.received.insert(upto.saturating_add(1), message.seq.saturating_sub(1));
+            }
+            upto = message.seq;
             if let Ok(message) = read_message(message)
                 && message.conversation == *conversation
             {
@@ -245,13 +255,16 @@ impl Client {
         }
         let Some(place) = self.places.get_mut(conversation) else { return };
         place.is_filling = false;
-        place.received.insert(after.saturating_add(1), last.unwrap_or(below));
+        place.fetched(after, last.unwrap_or(below));
         if last.is_none() && before.is_none() {
             place.head = place.received.prefix();
         }
         place.fill_at = None;
+        let has_progress = place.to_fetch() != Some((after, before));
         self.received_upto(conversation);
-        self.fill_the_rest_now(conversation);
+        if has_progress {
+            self.fill_the_rest_now(conversation);
+        }
     }
 
     /// After a page the next one need not wait.
@@ -279,6 +292,7 @@ impl Client {
         }
         let upto = before.map_or(place.head, |before| before - 1);
         place.received.insert(place.received.prefix() + 1, upto);
+        place.ungiven = None;
         self.received_upto(conversation);
     }
 

@@ -54,6 +54,11 @@ impl Client {
     }
 
     fn heard_answer(&mut self, serial: i32, code: i32, body: Body) {
+        for (conversation, stored) in self.proofs.answered(serial) {
+            if let Some(place) = self.places.get_mut(&conversation) {
+                place.proven = place.proven.max(stored);
+            }
+        }
         let Some(asked) = self.requests.answered(serial) else { return };
         let body = match body {
             Body::Error(error) => return self.refused(asked, Refusal::read(code, error)),

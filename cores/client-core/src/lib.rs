@@ -30,12 +30,15 @@ mod notes;
 mod outbox;
 mod pieces;
 mod place;
+mod proofs;
 mod pulse;
 mod reading;
 mod requests;
 mod rows;
 mod sending;
 mod syncing;
+#[cfg(test)]
+mod tests;
 mod then;
 
 pub use client::Client;

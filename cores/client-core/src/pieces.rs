@@ -19,7 +19,7 @@ impl Pieces {
     pub(crate) fn new(prefix: Seq, ranges: &[(Seq, Seq)]) -> Self {
         let mut pieces = Self { prefix, ranges: Vec::new() };
         for (first, last) in ranges {
-            pieces.insert(*first, *last);
+            pieces.insert_within(2 * PIECES_MAX, *first, *last);
         }
         pieces
     }
@@ -46,6 +46,16 @@ impl Pieces {
 
     /// Adds `first..=last`; false when there is no room for it.
     pub(crate) fn insert(&mut self, first: Seq, last: Seq) -> bool {
+        self.insert_within(PIECES_MAX, first, last)
+    }
+
+    /// Adds one that the user was told of already and that must not come again: it may take from
+    /// a reserve.
+    pub(crate) fn insert_own(&mut self, seq: Seq) -> bool {
+        self.insert_within(2 * PIECES_MAX, seq, seq)
+    }
+
+    fn insert_within(&mut self, pieces_max: usize, first: Seq, last: Seq) -> bool {
         if last < first || last <= self.prefix {
             return true;
         }
@@ -57,7 +67,7 @@ impl Pieces {
         let from = self.ranges.partition_point(|range| range.1.saturating_add(1) < first);
         let to = self.ranges.partition_point(|range| range.0 <= last.saturating_add(1));
         if from == to {
-            if self.ranges.len() >= PIECES_MAX {
+            if self.ranges.len() >= pieces_max {
                 return false;
             }
             self.ranges.insert(from, (first, last));
@@ -110,13 +120,14 @@ mod tests {
     }
 
     #[test]
-    fn beyond_sixteen_pieces_a_new_one_counts_as_missing() {
+    fn beyond_its_bound_a_new_piece_counts_as_missing() {
         let mut pieces = Pieces::default();
-        assert!((1..=16).all(|n| pieces.insert(n * 2, n * 2)));
+        assert!((1..=32).all(|n| pieces.insert(n * 2, n * 2)));
         assert!(!pieces.insert(100, 100));
         assert!(!pieces.contains(100));
-        assert!(pieces.insert(32, 33), "it grows a piece");
-        assert!(pieces.insert(1, 1) && pieces.insert(100, 100), "there is room again");
+        assert!(pieces.insert(64, 65), "it grows a piece");
+        assert!(pieces.insert_own(200), "what was told already has a reserve");
+        assert!(pieces.insert(1, 3) && pieces.insert(100, 100), "there is room again");
     }
 
     proptest! {

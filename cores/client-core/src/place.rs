@@ -16,6 +16,16 @@ pub(crate) struct Place {
     pub(crate) guessed_above: Option<Seq>,
     /// Committed up to here.
     pub(crate) stored: Seq,
+    /// The server surely knows that this device stored everything up to here.
+    pub(crate) proven: Seq,
+    /// What has to be given again on this connection, after and before, both exclusive: the server
+    /// takes acknowledgements of what the connection was given, and after a long absence it
+    /// begins with the newest.
+    pub(crate) ungiven: Option<(Seq, Seq)>,
+    /// This connection delivered of it.
+    pub(crate) is_given: bool,
+    /// What the server knows this device has, by its own proof or because it was written here.
+    pub(crate) given_upto: Seq,
     /// Shown up to here.
     pub(crate) surfaced: Seq,
     /// The lowest stored message that a person must be told of, and that this client does not
@@ -60,6 +70,8 @@ impl Place {
             received: Pieces::new(prefix, &[]),
             guessed_above: is_guess.then_some(prefix),
             stored: prefix,
+            proven: prefix,
+            given_upto: prefix,
             surfaced: prefix,
             head: prefix,
             counted: prefix,
@@ -72,6 +84,7 @@ impl Place {
             received: Pieces::new(row.stored, &row.pieces),
             guessed_above: row.guessed_above,
             stored: row.stored,
+            proven: row.proven,
             surfaced: row.surfaced,
             posted: row.posted.clone(),
             read: row.standing.read,
@@ -92,6 +105,7 @@ impl Place {
             stored: self.received.prefix(),
             pieces: self.received.ranges().to_vec(),
             guessed_above: self.guessed_above,
+            proven: self.proven,
             surfaced: self.surfaced,
             read_told: self.read_told,
             standing: self.standing(),
@@ -109,7 +123,12 @@ impl Place {
             // Deliveries keep their order, so none below the first will come.
             self.start_below(seq, floor);
         }
-        if self.received.contains(seq) || !self.received.insert(seq, seq) {
+        let has_room = match self.received.contains(seq) {
+            true => false,
+            false if is_own => self.received.insert_own(seq),
+            false => self.received.insert(seq, seq),
+        };
+        if !has_room {
             return false;
         }
         self.head = self.head.max(seq);
@@ -124,17 +143,71 @@ impl Place {
         self.received.lower(floor);
         self.received = Pieces::new(seq - 1, self.received.ranges());
         self.stored = self.stored.min(seq - 1);
+        self.proven = self.proven.min(seq - 1);
         self.surfaced = self.surfaced.min(seq - 1);
         self.counted = self.counted.min(seq - 1);
     }
 
-    /// What is missing: after, and before if something above is here; both exclusive.
-    pub(crate) fn gap(&self) -> Option<(Seq, Option<Seq>)> {
-        match self.received.gap() {
-            Some((after, before)) => Some((after, Some(before))),
-            None if self.head > self.received.prefix() => Some((self.received.prefix(), None)),
-            None => None,
+    /// A new connection: it gave nothing yet and was told nothing.
+    pub(crate) fn reconnected(&mut self) {
+        (self.told_stored, self.told_surfaced) = (0, 0);
+        (self.ungiven, self.is_given) = (None, false);
+        self.given_upto = self.proven;
+    }
+
+    /// A message was written on this connection.
+    pub(crate) fn wrote(&mut self, seq: Seq) {
+        if seq == self.given_upto + 1 {
+            self.given_upto = seq;
         }
+    }
+
+    /// The connection delivers; its first message shows where the server began.
+    pub(crate) fn given(&mut self, seq: Seq) {
+        if !std::mem::replace(&mut self.is_given, true) && seq > self.given_upto + 1 {
+            self.ungiven = Some((self.given_upto, seq));
+        }
+    }
+
+    /// Everything above `after` and up to `upto` was answered.
+    pub(crate) fn fetched(&mut self, after: Seq, upto: Seq) {
+        self.received.insert(after.saturating_add(1), upto);
+        if let Some((first, before)) = self.ungiven
+            && first == after
+        {
+            self.ungiven = (upto.saturating_add(1) < before).then_some((upto, before));
+            // Acknowledged before, it may not have counted.
+            self.told_stored = 0;
+            self.told_surfaced = 0;
+        }
+    }
+
+    /// Whether something below the newest place heard of is missing.
+    pub(crate) fn has_gap(&self) -> bool {
+        self.received.gap().is_some() || self.head > self.received.prefix()
+    }
+
+    /// What is to be asked for: after, and before if something above is here; both exclusive.
+    pub(crate) fn to_fetch(&self) -> Option<(Seq, Option<Seq>)> {
+        let prefix = self.received.prefix();
+        match (self.ungiven, self.received.gap()) {
+            (Some((after, before)), _) => Some((after, Some(before))),
+            (None, Some((after, before))) => Some((after, Some(before))),
+            (None, None) => (self.head > prefix).then_some((prefix, None)),
+        }
+    }
+
+    /// Asks for it. Of what was only heard of nothing was given on this connection.
+    pub(crate) fn start_fetch(&mut self) -> Option<(Seq, Option<Seq>)> {
+        if !self.is_given
+            && let Some((after, None)) = self.to_fetch()
+        {
+            self.ungiven = Some((after.min(self.proven), self.head + 1));
+        }
+        let to_fetch = self.to_fetch()?;
+        self.fill_at = None;
+        self.is_filling = true;
+        Some(to_fetch)
     }
 
     /// A commit is done: everything up to `seq` is stored.
@@ -229,9 +302,9 @@ mod tests {
         assert!(place.arrive(50, true) && place.arrive(51, true));
         assert_eq!(place.received.prefix(), 51);
         assert!(place.arrive(48, false), "it was on its way when we wrote");
-        assert_eq!((place.received.prefix(), place.gap()), (48, Some((48, Some(50)))));
+        assert_eq!((place.received.prefix(), place.to_fetch()), (48, Some((48, Some(50)))));
         assert!(place.arrive(49, false));
-        assert_eq!((place.received.prefix(), place.gap()), (51, None));
+        assert_eq!((place.received.prefix(), place.to_fetch()), (51, None));
         assert!(!place.arrive(47, false), "the start is known now");
     }
 
@@ -239,8 +312,26 @@ mod tests {
     fn a_guess_above_which_deliveries_begin_stands() {
         let mut place = Place::starting_at(10, true);
         assert!(place.arrive(12, false));
-        assert_eq!(place.gap(), Some((10, Some(12))));
+        assert_eq!(place.to_fetch(), Some((10, Some(12))));
         assert!(!place.arrive(10, false));
+    }
+
+    #[test]
+    fn what_the_server_may_not_know_of_is_fetched_again() {
+        let mut place = Place::starting_at(0, false);
+        assert!((1..=9).all(|seq| place.arrive(seq, false)));
+        place.proven = 3;
+        place.reconnected();
+        place.given(8);
+        place.given(9);
+        assert_eq!(place.to_fetch(), Some((3, Some(8))));
+        place.fetched(3, 5);
+        assert_eq!(place.to_fetch(), Some((5, Some(8))));
+        place.fetched(5, 7);
+        assert_eq!(place.to_fetch(), None);
+        place.reconnected();
+        place.given(4);
+        assert_eq!(place.to_fetch(), None, "it began where we know it knows");
     }
 
     #[test]

@@ -19,9 +19,9 @@ impl Client {
     /// A marker never crosses a gap: nobody read what is not here.
     pub(crate) fn read_what_was_wanted(&mut self, conversation: &ConversationId) {
         let Some(place) = self.places.get(conversation) else { return };
-        let upto = match place.gap() {
-            Some((after, _)) => place.read_wanted.min(after),
-            None => place.read_wanted,
+        let upto = match place.has_gap() {
+            true => place.read_wanted.min(place.received.prefix()),
+            false => place.read_wanted,
         };
         if self.apply_read(conversation, upto) {
             self.thens.push(Then::TellRead(conversation.clone()));

@@ -46,6 +46,8 @@ pub struct AccountRow {
     pub resume: Option<Secret<String>>,
     /// Everything up to this token is in the store; opaque.
     pub sync: Option<String>,
+    /// Whether a hello was ever sent: the server may know this device.
+    pub said_hello: bool,
     /// Whether a whole list of conversations was received once.
     pub is_synced: bool,
     /// The badge.
@@ -81,6 +83,8 @@ pub struct PlaceRow {
     /// Only what lies above this place is really here: `stored` was taken from a message of our
     /// own or from `sync`, and older messages may still arrive. `None` once one did.
     pub guessed_above: Option<Seq>,
+    /// The server surely knows that this device stored everything up to here.
+    pub proven: Seq,
     /// Shown up to here.
     pub surfaced: Seq,
     /// The server knows that the user read up to here.

@@ -161,6 +161,9 @@ impl Client {
         };
         let place = self.place(&message.conversation, message.seq - 1);
         place.arrive(message.seq, true);
+        if !answer.duplicate {
+            place.wrote(message.seq);
+        }
         place.counted = place.counted.max(place.received.prefix());
         self.is_sent(&message);
         let conversation = message.conversation.clone();

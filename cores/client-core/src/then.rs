@@ -13,6 +13,8 @@ use crate::{Client, Commit, ConnectionId, Event, MessageRow, Output};
 /// One thing to do.
 #[derive(Debug)]
 pub(crate) enum Then {
+    /// Log in, on this connection.
+    Hello(ConnectionId),
     /// Tell the user interface.
     Tell(Event),
     /// A message is stored: it is shown, or a notification is posted.
@@ -115,6 +117,7 @@ impl Client {
 
     fn run(&mut self, then: Then) {
         match then {
+            Then::Hello(connection) => self.say_hello(connection),
             Then::Tell(event) => self.tell(event),
             Then::Arrived(message, origin) => self.arrived_for_good(message, origin),
             Then::Stored(conversation, seq) => self.stored(&conversation, seq),

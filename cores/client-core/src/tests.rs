@@ -1,0 +1,11 @@
+//! Clients driven like a play: bob's phone, its store, its screen, a network and a server whose
+//! end of the connection is the real session.
+
+mod any;
+mod disk;
+mod link;
+mod notes;
+mod play;
+mod sending;
+mod server;
+mod storing;

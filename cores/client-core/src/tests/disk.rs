@@ -1,0 +1,81 @@
+//! A store that survives crashes as far as it was told to commit.
+
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::sync::Arc;
+
+use nightjar_model::{ClientMsgId, ConversationId, NotificationId, Seq};
+
+use crate::{AccountRow, Commit, MessageRow, OutgoingRow, PlaceRow, Restored, Row};
+
+#[derive(Debug, Default)]
+pub(super) struct Disk {
+    pub(super) account: AccountRow,
+    pub(super) places: BTreeMap<ConversationId, PlaceRow>,
+    pub(super) messages: BTreeMap<(ConversationId, Seq), Arc<MessageRow>>,
+    pub(super) outgoing: BTreeMap<ClientMsgId, OutgoingRow>,
+    pub(super) withdrawn: Vec<NotificationId>,
+    pub(super) recalled: BTreeSet<(ConversationId, Seq)>,
+    waiting: VecDeque<Commit>,
+    last: u64,
+}
+
+impl Disk {
+    pub(super) fn take(&mut self, commit: Commit) {
+        assert!(!commit.rows.is_empty(), "an empty commit");
+        self.waiting.push_back(commit);
+    }
+
+    /// Commits the oldest batch; answers its number.
+    pub(super) fn commit(&mut self) -> Option<u64> {
+        let Commit { number, rows } = self.waiting.pop_front()?;
+        assert_eq!(number, self.last + 1, "commits are numbered in order");
+        self.last = number;
+        rows.into_iter().for_each(|row| self.put(row));
+        Some(number)
+    }
+
+    fn put(&mut self, row: Row) {
+        match row {
+            Row::Account(row) => self.account = *row,
+            Row::Conversation(_) => {}
+            Row::Place(row) => drop(self.places.insert(row.conversation.clone(), *row)),
+            Row::Message(row) => {
+                let there =
+                    self.messages.entry((row.conversation.clone(), row.seq)).or_insert(row.clone());
+                assert_eq!(there.message_id, row.message_id, "two messages at one place");
+            }
+            Row::Recalled { conversation, seq, by } => {
+                if self.messages.get(&(conversation.clone(), seq)).is_some_and(|row| row.from == by)
+                {
+                    self.recalled.insert((conversation, seq));
+                }
+            }
+            Row::Outgoing(row) => drop(self.outgoing.insert(row.client_msg_id.clone(), *row)),
+            Row::OutgoingGone(id) => drop(self.outgoing.remove(&id)),
+            Row::Withdrawn(id) => self.withdrawn.push(id),
+            Row::WithdrawnGone(id) => self.withdrawn.retain(|withdrawn| *withdrawn != id),
+        }
+    }
+
+    /// The process ended: what was not committed is gone.
+    pub(super) fn crash(&mut self) -> Restored {
+        self.waiting.clear();
+        self.last = 0;
+        let mut outgoing: Vec<_> = self.outgoing.values().cloned().collect();
+        outgoing.sort_by_key(|row| row.order);
+        Restored {
+            account: self.account.clone(),
+            places: self.places.values().cloned().collect(),
+            outgoing,
+            withdrawn: self.withdrawn.clone(),
+        }
+    }
+
+    pub(super) fn is_idle(&self) -> bool {
+        self.waiting.is_empty()
+    }
+
+    pub(super) fn has(&self, conversation: &ConversationId, seq: Seq) -> bool {
+        self.messages.contains_key(&(conversation.clone(), seq))
+    }
+}

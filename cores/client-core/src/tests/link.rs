@@ -1,0 +1,257 @@
+//! Connecting, and every way a connection ends.
+
+use nightjar_model::ByeReason;
+use nightjar_wire::{Body, Kind};
+
+use super::play::{Network, Stage};
+use super::server::conversations;
+use crate::link::LinkEvent;
+use crate::{Config, Dial, Ended, Event, Indicator, Input, Link, NeedToken};
+
+fn ended(stage: &Stage) -> Option<&Ended> {
+    stage.events.iter().find_map(|event| match event {
+        Event::Ended(why) => Some(why),
+        _ => None,
+    })
+}
+
+/// A stage whose link is in this state.
+fn stage_in(link: Link) -> Stage {
+    let mut stage = Stage::new();
+    match link {
+        Link::Stopped => {}
+        Link::Waiting => {
+            stage.network = Network::Refusing;
+            stage.happens(Input::Start);
+        }
+        Link::Connecting => {
+            stage.network = Network::Silent;
+            stage.happens(Input::Start);
+        }
+        Link::Greeting => stage.happens(Input::Start),
+        Link::Online => stage = Stage::online(),
+        Link::NoToken => {
+            stage = Stage::online();
+            stage.server.says_bye(ByeReason::Expired, stage.now);
+            while stage.client_reads() {}
+        }
+        Link::Ended => stage.happens(Input::CommitFailed),
+    }
+    assert_eq!(stage.client.link(), link);
+    stage.network = Network::Silent;
+    stage
+}
+
+/// Makes the event, where an input means it and nothing else; false elsewhere.
+fn make(event: LinkEvent, stage: &mut Stage) -> bool {
+    match event {
+        LinkEvent::Start => stage.happens(Input::Start),
+        LinkEvent::Stop => stage.happens(Input::Stop),
+        LinkEvent::Token => {
+            let token = nightjar_model::Secret::new("good".to_owned());
+            stage.happens(Input::Token(token));
+        }
+        LinkEvent::End => stage.happens(Input::CommitFailed),
+        LinkEvent::Lost => {
+            let connection = stage.client.connection;
+            stage.happens(Input::Closed(connection));
+        }
+        LinkEvent::Opened => {
+            let connection = stage.client.connection;
+            stage.happens(Input::Connected(connection));
+        }
+        LinkEvent::Try | LinkEvent::Greeted | LinkEvent::TokenBad => return false,
+    }
+    true
+}
+
+#[test]
+fn every_state_moves_as_the_table_says() {
+    for link in Link::ALL {
+        for event in LinkEvent::ALL {
+            let mut stage = stage_in(link);
+            if !make(event, &mut stage) {
+                continue;
+            }
+            // A wait that has no length is over at once.
+            let is_at_once = matches!(event, LinkEvent::Start | LinkEvent::Token);
+            let next = link.next(event).unwrap_or(link);
+            let next = if is_at_once && next == Link::Waiting && link != Link::Waiting {
+                next.next(LinkEvent::Try).unwrap()
+            } else {
+                next
+            };
+            assert_eq!(stage.client.link(), next, "{event:?} in {link:?}");
+        }
+    }
+}
+
+#[test]
+fn a_silent_server_is_left_for_the_next_one() {
+    let mut stage = Stage::with(Config { servers: 2, ..Config::default() });
+    stage.network = Network::Silent;
+    stage.happens(Input::Start);
+    stage.time_passes(9_999);
+    assert_eq!(stage.dials, [Dial::Server(0)]);
+    stage.network = Network::Open;
+    stage.time_passes(1);
+    assert_eq!(stage.dials, [Dial::Server(0), Dial::Server(1)]);
+    stage.everything_arrives();
+    assert_eq!(stage.client.link(), Link::Online);
+}
+
+#[test]
+fn a_server_that_opens_and_says_nothing_is_left_too() {
+    let mut stage = Stage::with(Config { servers: 2, ..Config::default() });
+    stage.happens(Input::Start);
+    assert_eq!(stage.client.link(), Link::Greeting);
+    stage.time_passes(10_000);
+    assert_eq!(stage.dials.len(), 2);
+}
+
+#[test]
+fn the_indicator_tells_connecting_online_and_waiting() {
+    let mut stage = Stage::new();
+    stage.happens(Input::Start);
+    stage.everything_arrives();
+    stage.network = Network::Refusing;
+    stage.cut();
+    let told = stage.indicators();
+    assert_eq!(told[..2], [Indicator::Connecting, Indicator::Online]);
+    assert!(matches!(told[2..], [Indicator::Waiting { next_try: Some(_) }]), "{told:?}");
+    stage.happens(Input::NetworkLost);
+    assert_eq!(stage.indicators().last(), Some(&Indicator::Waiting { next_try: None }));
+    stage.network = Network::Open;
+    stage.happens(Input::NetworkChanged);
+    stage.everything_arrives();
+    assert_eq!(stage.indicators().last(), Some(&Indicator::Online));
+}
+
+#[test]
+fn kicked_and_replaced_end_for_good() {
+    for (reason, why) in
+        [(ByeReason::Kicked, Ended::Kicked { text: None }), (ByeReason::Replaced, Ended::Replaced)]
+    {
+        let mut stage = Stage::online();
+        stage.server.says_bye(reason, stage.now);
+        while stage.client_reads() {}
+        assert_eq!(ended(&stage), Some(&why));
+        stage.happens(Input::Start);
+        stage.time_passes(600_000);
+        assert_eq!((stage.client.link(), stage.dials.len()), (Link::Ended, 1));
+    }
+}
+
+#[test]
+fn an_expired_token_is_asked_for_and_a_new_one_is_used() {
+    let mut stage = stage_in(Link::NoToken);
+    assert!(stage.has_event(|event| *event == Event::TokenNeeded(NeedToken::Expired)));
+    stage.time_passes(600_000);
+    assert_eq!(stage.dials.len(), 1, "without a token there is nothing to try");
+    stage.network = Network::Open;
+    stage.happens(Input::Token(nightjar_model::Secret::new("good".to_owned())));
+    stage.everything_arrives();
+    assert_eq!(stage.client.link(), Link::Online);
+}
+
+#[test]
+fn a_draining_server_gets_the_time_it_asks_for() {
+    let mut stage = Stage::online();
+    let drain = nightjar_session::Input::Drain { reconnect_after_ms: 8_000 };
+    stage.server.handle(drain, stage.now);
+    while stage.client_reads() {}
+    assert_eq!(stage.client.link(), Link::Waiting);
+    stage.time_passes(7_999);
+    assert_eq!(stage.dials.len(), 1);
+    stage.time_passes(4_001);
+    assert_eq!(stage.dials.len(), 2);
+}
+
+#[test]
+fn a_dead_connection_is_noticed_within_the_heartbeat_and_its_timeout() {
+    let mut stage = Stage::online();
+    // The server falls silent, and the path swallows everything.
+    stage.server.session = None;
+    stage.time_passes(48_000);
+    assert_ne!(stage.dials.len(), 1);
+}
+
+#[test]
+fn a_changed_network_is_probed_within_three_seconds() {
+    let mut stage = Stage::online();
+    stage.server.session = None;
+    stage.happens(Input::NetworkChanged);
+    stage.time_passes(4_000);
+    assert_ne!(stage.dials.len(), 1);
+}
+
+#[test]
+fn after_a_freeze_the_socket_is_not_trusted() {
+    let mut stage = Stage::online();
+    stage.freezes(120_000);
+    assert_eq!(stage.dials.len(), 2, "it connects again at once");
+}
+
+#[test]
+fn stopping_says_goodbye_and_stays_away() {
+    let mut stage = Stage::online();
+    stage.happens(Input::Stop);
+    assert!(stage.server.session.is_none());
+    stage.time_passes(600_000);
+    assert_eq!((stage.client.link(), stage.dials.len()), (Link::Stopped, 1));
+    stage.happens(Input::Start);
+    stage.everything_arrives();
+    assert_eq!(stage.client.link(), Link::Online);
+}
+
+#[test]
+fn signing_out_is_confirmed_and_final() {
+    let mut stage = Stage::online();
+    stage.happens(Input::Logout { unbind: true });
+    stage.everything_arrives();
+    assert_eq!(ended(&stage), Some(&Ended::LoggedOut { confirmed: true }));
+    assert_eq!(stage.disk.account.resume, None);
+}
+
+#[test]
+fn the_app_state_is_told_before_what_was_written_later() {
+    let mut stage = Stage::online();
+    stage.background(5_000);
+    stage.writes(&conversations()[0].0);
+    while stage.commits() {}
+    let kinds: Vec<_> = stage.on_the_way().iter().map(|packet| packet.kind).collect();
+    assert_eq!(kinds, [Kind::AppState, Kind::Send]);
+}
+
+#[test]
+fn a_session_that_resumes_keeps_counting_and_another_begins_anew() {
+    let mut stage = Stage::online();
+    let order = |stage: &mut Stage| {
+        stage.background(0);
+        let packets = stage.on_the_way();
+        let order = packets.iter().find_map(|packet| match &packet.body {
+            Body::AppState(state) => Some(state.order),
+            _ => None,
+        });
+        stage.foreground();
+        stage.everything_arrives();
+        order.unwrap()
+    };
+    let first = order(&mut stage);
+    stage.cut();
+    stage.everything_arrives();
+    let second = order(&mut stage);
+    assert!(second > first);
+    stage.crashes();
+    stage.everything_arrives();
+    assert!(order(&mut stage) > second, "also after a restart");
+    stage.server.forget_session();
+    stage.cut();
+    stage.everything_arrives();
+    assert_eq!(order(&mut stage), 1);
+}
+
+#[test]
+fn nobody_is_woken_by_a_stopped_client() {
+    assert_eq!(Stage::new().client.wait_until(), None);
+}

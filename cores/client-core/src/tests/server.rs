@@ -1,0 +1,380 @@
+//! The lanes of a server as bob's phone can tell them apart, behind a real session.
+
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::sync::Arc;
+
+use bytes::Bytes;
+use nightjar_model::{
+    AckItem, Backlog, ByeReason, ClientMsgId, Command, ConversationId, ConversationKind,
+    ConversationSummary, Delivery, Entry, EntryKind, HelloReply, HistoryCommand, MessageId, Notice,
+    NotificationId, Now, Reject, Reply, SendCommand, SentReply, Seq, SharedPackets, SyncReply,
+    Target, Uid, WallMs,
+};
+use nightjar_session::{Claims, Form, Frame, Input, Output, Session, SessionConfig};
+
+use super::play::{group, uid};
+
+/// Every eleventh entry is not bob's to see.
+pub(super) fn is_hidden(seq: Seq) -> bool {
+    seq % 11 == 5
+}
+
+/// Every seventh was handed a push before it is delivered.
+pub(super) fn is_pushed(seq: Seq) -> bool {
+    seq.is_multiple_of(7)
+}
+
+#[derive(Debug, Default)]
+pub(super) struct Cursor {
+    pub(super) stored: Seq,
+    pub(super) surfaced: Seq,
+}
+
+#[derive(Debug, Default)]
+pub(super) struct Server {
+    pub(super) log: BTreeMap<ConversationId, Vec<Arc<Entry>>>,
+    sent: BTreeMap<ClientMsgId, SentReply>,
+    pub(super) cursors: BTreeMap<ConversationId, Cursor>,
+    /// Where bob's phone started; `None` before its first hello.
+    pub(super) starts: Option<BTreeMap<ConversationId, Seq>>,
+    pub(super) read: BTreeMap<ConversationId, Seq>,
+    pub(super) bv: u64,
+    versions: BTreeMap<ConversationId, u64>,
+    pub(super) owed_withdrawals: BTreeSet<NotificationId>,
+    resume: Option<String>,
+    pub(super) session: Option<Session>,
+    /// So many commands are refused as busy.
+    pub(super) busy: u32,
+    /// Messages are refused so.
+    pub(super) refuses: Option<Reject>,
+    /// Messages are not answered; how many were not.
+    pub(super) is_deaf: bool,
+    pub(super) unheard: u32,
+    /// What was acknowledged since the stage last looked.
+    pub(super) acks: Vec<AckItem>,
+    pub(super) app_states: Vec<String>,
+    pub(super) to_client: VecDeque<Bytes>,
+    pub(super) is_closing: bool,
+}
+
+impl Server {
+    pub(super) fn accept(&mut self, now: Now) {
+        self.to_client.clear();
+        self.is_closing = false;
+        self.session = Some(Session::new(Form::Binary, &SessionConfig::default(), now.mono));
+    }
+
+    pub(super) fn handle(&mut self, input: Input<'_>, now: Now) {
+        let Some(mut session) = self.session.take() else { return };
+        session.handle(input, now);
+        while let Some(output) = session.poll() {
+            match output {
+                Output::Send(Frame::Binary(bytes)) => self.to_client.push_back(bytes),
+                Output::Send(Frame::Text(text)) => panic!("{text}"),
+                Output::Verify { token } => {
+                    let claims = Claims { uid: uid("bob"), device_id: None, issued_at: WallMs(0) };
+                    let good = (token.expose() == "good").then_some(claims);
+                    session.handle(Input::Verified(good.ok_or(Reject::TokenExpired)), now);
+                }
+                Output::Command(_, Command::Send(_)) if self.is_deaf => self.unheard += 1,
+                Output::Command(id, command) => {
+                    let (reply, notice) = self.decide(command, now);
+                    session.handle(Input::Reply(id, reply), now);
+                    if let Some(notice) = notice {
+                        session.handle(Input::Notice(notice), now);
+                    }
+                }
+                Output::Close { .. } => self.is_closing = true,
+            }
+        }
+        self.session = Some(session);
+    }
+
+    fn decide(&mut self, command: Command, now: Now) -> (Result<Reply, Reject>, Option<Notice>) {
+        let may_refuse = matches!(
+            command,
+            Command::Send(_) | Command::Read { .. } | Command::Sync { .. } | Command::History(_)
+        );
+        if may_refuse && self.busy > 0 {
+            self.busy -= 1;
+            return (Err(Reject::Busy), None);
+        }
+        let reply = match command {
+            Command::Hello(hello) => Ok(self.hello(hello.resume)),
+            Command::Send(_) if let Some(reject) = self.refuses => Err(reject),
+            Command::Send(send) => return (Ok(self.send(*send, now)), None),
+            Command::Ack(items) => Ok(self.ack(items)),
+            Command::Read { conversation, seq } => Ok(self.read(&conversation, seq)),
+            Command::Sync { since, limit } => self.sync(since, limit),
+            Command::History(asked) => Ok(self.history(&asked)),
+            Command::Pull { conversation, after, limit } => {
+                let entries = self.visible(&conversation, after, Seq::MAX);
+                let deliveries = entries.take(limit).map(delivery).collect();
+                let head_seq = self.head(&conversation);
+                Ok(Reply::Pulled { conversation, deliveries, head_seq })
+            }
+            Command::Withdrawn(ids) => {
+                self.owed_withdrawals.retain(|id| !ids.contains(id));
+                Ok(Reply::Done)
+            }
+            Command::AppState(report) => {
+                self.app_states.push(format!("{report:?}"));
+                Ok(Reply::Done)
+            }
+            Command::Recall { conversation, seq } => {
+                let content = format!(r#"{{"type":"recall","target":{seq}}}"#);
+                Ok(Reply::Seq(self.append(&conversation, "bob", "recall", &content, now)))
+            }
+            _ => Ok(Reply::Done),
+        };
+        (reply, None)
+    }
+
+    pub(super) fn head(&self, conversation: &ConversationId) -> Seq {
+        self.log.get(conversation).map_or(0, |log| log.len() as Seq)
+    }
+
+    /// An entry at the end; answers its place.
+    pub(super) fn append(
+        &mut self,
+        conversation: &ConversationId,
+        from: &str,
+        client_msg_id: &str,
+        content: &str,
+        now: Now,
+    ) -> Seq {
+        let log = self.log.entry(conversation.clone()).or_default();
+        let seq = log.len() as Seq + 1;
+        let mut id = [0; 16];
+        id[..8].copy_from_slice(&seq.to_be_bytes());
+        id[8..].copy_from_slice(&fold(conversation.as_str()).to_be_bytes());
+        log.push(Arc::new(Entry {
+            conversation: conversation.clone(),
+            seq,
+            message_id: MessageId::from_bytes(id),
+            from: uid(from),
+            client_msg_id: ClientMsgId::parse(client_msg_id).unwrap(),
+            at: now.wall,
+            kind: EntryKind::Message,
+            ordinal: seq,
+            own_ordinal: 0,
+            content: Bytes::copy_from_slice(content.as_bytes()),
+            sealed: false,
+            recalled: false,
+            push: None,
+            expires_at: None,
+        }));
+        self.bv += 1;
+        self.versions.insert(conversation.clone(), self.bv);
+        seq
+    }
+
+    /// Alice writes, and bob's session is woken.
+    pub(super) fn alice_writes(&mut self, conversation: &ConversationId, now: Now) -> Seq {
+        let seq = self.head(conversation) + 1;
+        let content = format!(r#"{{"type":"text","text":"{seq}"}}"#);
+        self.append(conversation, "alice", &format!("a{seq}"), &content, now);
+        if !is_hidden(seq) {
+            let entry = self.log[conversation][seq as usize - 1].clone();
+            self.handle(Input::Notice(Notice::Wake(delivery(&entry))), now);
+        }
+        seq
+    }
+
+    /// Bob read on another device.
+    pub(super) fn read_elsewhere(&mut self, conversation: &ConversationId, seq: Seq, now: Now) {
+        self.read(conversation, seq);
+        let (conversation, unread, bv) = (conversation.clone(), self.unread(), self.bv);
+        self.handle(Input::Notice(Notice::ReadMarker { conversation, seq, unread, bv }), now);
+    }
+
+    pub(super) fn withdraw(&mut self, id: NotificationId, now: Now) {
+        self.owed_withdrawals.insert(id.clone());
+        self.handle(Input::Notice(Notice::Withdraw(vec![id])), now);
+    }
+
+    /// The next hello does not resume.
+    pub(super) fn forget_session(&mut self) {
+        self.resume = None;
+    }
+
+    pub(super) fn says_bye(&mut self, reason: ByeReason, now: Now) {
+        self.handle(Input::Notice(Notice::Bye { reason, text: None }), now);
+    }
+
+    pub(super) fn unread_of(&self, conversation: &ConversationId) -> u64 {
+        let read = self.read.get(conversation).copied().unwrap_or(0);
+        self.visible(conversation, read, Seq::MAX).filter(|entry| entry.from != uid("bob")).count()
+            as u64
+    }
+
+    pub(super) fn unread(&self) -> u64 {
+        self.log.keys().map(|conversation| self.unread_of(conversation)).sum()
+    }
+
+    /// What bob may see between two places, both exclusive.
+    pub(super) fn visible(
+        &self,
+        conversation: &ConversationId,
+        after: Seq,
+        before: Seq,
+    ) -> impl DoubleEndedIterator<Item = &Arc<Entry>> {
+        let log = self.log.get(conversation).into_iter().flatten();
+        log.filter(move |entry| entry.seq > after && entry.seq < before && !is_hidden(entry.seq))
+    }
+
+    fn hello(&mut self, resume: Option<String>) -> Reply {
+        let heads: Vec<(ConversationId, Seq)> =
+            self.log.iter().map(|(id, log)| (id.clone(), log.len() as Seq)).collect();
+        if self.starts.is_none() {
+            // What is hidden right above a start is nothing to wait for.
+            let past_hidden = |head: Seq| head + Seq::from(is_hidden(head + 1));
+            let starts: BTreeMap<_, _> =
+                heads.iter().map(|(id, head)| (id.clone(), past_hidden(*head))).collect();
+            for (id, start) in &starts {
+                self.cursors.insert(id.clone(), Cursor { stored: *start, surfaced: *start });
+            }
+            self.starts = Some(starts);
+        }
+        let backlog = heads
+            .into_iter()
+            .filter_map(|(conversation, head)| {
+                let cursor = self.cursors.entry(conversation.clone()).or_default();
+                let (stored, settled) = (cursor.stored, cursor.surfaced);
+                (stored.min(settled) < head).then_some(Backlog {
+                    conversation,
+                    stored,
+                    settled,
+                    head,
+                })
+            })
+            .collect();
+        let resumed = resume.is_some() && resume == self.resume;
+        let resume = format!("r{}", self.bv);
+        self.resume = Some(resume.clone());
+        Reply::Hello(Box::new(HelloReply {
+            uid: uid("bob"),
+            session: "s".into(),
+            resume,
+            resumed,
+            unread: self.unread(),
+            bv: self.bv,
+            backlog,
+            withdraw: self.owed_withdrawals.iter().cloned().collect(),
+        }))
+    }
+
+    fn send(&mut self, send: SendCommand, now: Now) -> Reply {
+        if let Some(first) = self.sent.get(&send.client_msg_id) {
+            return Reply::Sent(SentReply { duplicate: true, ..first.clone() });
+        }
+        let conversation = match &send.to {
+            Target::User(user) => ConversationId::direct(user, &uid("bob")),
+            Target::Group(id) => ConversationId::group(id),
+        };
+        let text = String::from_utf8(send.content.to_vec()).unwrap();
+        let mut seq = self.head(&conversation) + 1;
+        if is_hidden(seq) {
+            // What bob writes himself he sees.
+            self.alice_writes(&conversation, now);
+            seq += 1;
+        }
+        let id = send.client_msg_id.as_str();
+        assert_eq!(self.append(&conversation, "bob", id, &text, now), seq);
+        let message_id = self.log[&conversation][seq as usize - 1].message_id;
+        let reply = SentReply { message_id, conversation, seq, at: now.wall, duplicate: false };
+        self.sent.insert(send.client_msg_id, reply.clone());
+        Reply::Sent(reply)
+    }
+
+    fn ack(&mut self, items: Vec<AckItem>) -> Reply {
+        for item in &items {
+            let cursor = self.cursors.entry(item.conversation.clone()).or_default();
+            cursor.stored = cursor.stored.max(item.stored);
+            cursor.surfaced = cursor.surfaced.max(item.surfaced);
+        }
+        self.acks.extend(items);
+        Reply::Done
+    }
+
+    fn read(&mut self, conversation: &ConversationId, seq: Seq) -> Reply {
+        let seq = seq.min(self.head(conversation));
+        let read = self.read.entry(conversation.clone()).or_default();
+        if seq > *read {
+            *read = seq;
+            self.bv += 1;
+            self.versions.insert(conversation.clone(), self.bv);
+        }
+        Reply::Badge { unread: self.unread(), bv: self.bv }
+    }
+
+    fn sync(&mut self, since: Option<String>, limit: usize) -> Result<Reply, Reject> {
+        let since: u64 = match since {
+            Some(token) => token.parse().map_err(|_| Reject::BadRequest)?,
+            None => 0,
+        };
+        let mut changed: Vec<_> =
+            self.versions.iter().filter(|(_, version)| **version > since).collect();
+        changed.sort_by_key(|(_, version)| **version);
+        let more = changed.len() > limit;
+        changed.truncate(limit);
+        let next = changed.last().map_or(since, |(_, version)| **version).to_string();
+        let conversations = changed.into_iter().map(|(id, _)| self.summary(id)).collect();
+        Ok(Reply::Sync(Box::new(SyncReply { conversations, next, more })))
+    }
+
+    fn summary(&self, id: &ConversationId) -> ConversationSummary {
+        ConversationSummary {
+            conversation: id.clone(),
+            kind: id.kind().unwrap_or(ConversationKind::Group),
+            peer: None,
+            name: None,
+            head_seq: self.head(id),
+            read_seq: self.read.get(id).copied().unwrap_or(0),
+            unread: self.unread_of(id),
+            mentions: 0,
+            last: self.visible(id, 0, Seq::MAX).last().cloned(),
+        }
+    }
+
+    fn history(&self, asked: &HistoryCommand) -> Reply {
+        let (after, before) = (asked.after.unwrap_or(0), asked.before.unwrap_or(Seq::MAX));
+        let entries = self.visible(&asked.conversation, after, before).cloned();
+        let entries: Vec<_> = match asked.after {
+            Some(_) => entries.take(asked.limit).collect(),
+            None => {
+                let mut newest: Vec<_> = entries.rev().take(asked.limit).collect();
+                newest.reverse();
+                newest
+            }
+        };
+        Reply::History { entries, head_seq: self.head(&asked.conversation) }
+    }
+}
+
+/// The places of the play.
+pub(super) fn conversations() -> [(Target, ConversationId); 2] {
+    let (alice, owls) = (uid("alice"), group("owls"));
+    let direct = ConversationId::direct(&alice, &uid("bob"));
+    let in_group = ConversationId::group(&owls);
+    [(Target::User(alice), direct), (Target::Group(owls), in_group)]
+}
+
+fn delivery(entry: &Arc<Entry>) -> Delivery {
+    let alert = entry.from != uid("bob") && !entry.content.starts_with(br#"{"type":"recall"#);
+    let packets = SharedPackets::default();
+    Delivery { entry: entry.clone(), alert, pushed: is_pushed(entry.seq), packets }
+}
+
+fn fold(text: &str) -> u64 {
+    text.bytes().fold(7, |hash, byte| hash * 31 + u64::from(byte))
+}
+
+/// Bob's uid is used by name only.
+pub(super) fn nid_of(entry: &Entry) -> NotificationId {
+    NotificationId::message(entry.message_id)
+}
+
+pub(super) fn is_bob(from: &Uid) -> bool {
+    *from == uid("bob")
+}
