@@ -49,7 +49,8 @@ pub struct Session {
     pub(crate) order: u64,
     /// The lanes want to hear of the next packet.
     pub(crate) is_unresponsive: bool,
-    /// Reading pauses because the lanes are behind, so the peer's silence proves nothing.
+    /// Reading pauses because too many requests wait for their answer. If the lanes are behind,
+    /// the peer's silence proves nothing.
     is_paused: bool,
     reconnect_after_ms: u64,
 }
@@ -132,7 +133,7 @@ impl Session {
     pub fn wait_until(&self) -> Option<Mono> {
         match self.phase {
             Phase::Closed => None,
-            Phase::Live if self.is_paused => self.pull_again_at,
+            Phase::Live if self.waits_for_lanes() => self.pull_again_at,
             Phase::Live => {
                 let beat = self.heartbeat.wait_until();
                 Some(self.pull_again_at.map_or(beat, |again| again.min(beat)))
@@ -223,8 +224,15 @@ impl Session {
         }
     }
 
+    /// Whether the lanes keep us from reading. Commands that the shell has not taken are with a
+    /// shell that waits for its peer to read.
+    fn waits_for_lanes(&self) -> bool {
+        let is_command = |output: &Output| matches!(output, Output::Command(..));
+        self.is_paused && !self.outputs.iter().any(is_command)
+    }
+
     fn beat(&mut self, now: Mono) {
-        if self.is_paused {
+        if self.waits_for_lanes() {
             return;
         }
         match self.heartbeat.beat(now) {

@@ -3,7 +3,7 @@ use nightjar_model::{ByeReason, Command, Notice, Reject, Reply};
 use nightjar_wire::{Body, Kind, Packet, SERVER_SERIAL_MIN, WireError, body};
 
 use super::play::*;
-use crate::{Input, Output};
+use crate::{Form, Input, Output};
 
 #[test]
 fn a_silent_peer_is_asked_and_then_dropped() {
@@ -38,6 +38,26 @@ fn any_packet_answers_a_ping() {
         stage.time_passes(15_000);
         stage.nothing_more();
     });
+}
+
+#[test]
+fn silence_counts_while_the_peer_keeps_us_from_writing() {
+    let mut stage = Stage::new(Form::Binary).joined();
+    // The shell is stuck in a write and takes nothing.
+    for serial in 100.. {
+        let request = Packet::request(serial, Kind::Send, Body::Send(send_body()));
+        stage.session.handle(Input::Packet(&request.to_bytes()), stage.now);
+        if !stage.session.wants_input() {
+            break;
+        }
+    }
+    for seconds in [30, 15] {
+        assert!(!stage.session.is_over());
+        stage.now.mono = stage.now.mono.after(seconds * 1_000);
+        assert!(stage.session.wait_until().is_some_and(|at| at <= stage.now.mono));
+        stage.session.handle(Input::Timeout, stage.now);
+    }
+    assert!(stage.session.is_over());
 }
 
 #[test]
