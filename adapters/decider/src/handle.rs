@@ -6,6 +6,7 @@ use std::sync::{Arc, Mutex};
 
 use nightjar_model::{Command, ConnId, Reject, Reply};
 use nightjar_node::{Input, NodeStats, Origin};
+use tokio::sync::mpsc::error::TrySendError;
 use tokio::sync::{mpsc, oneshot, watch};
 
 use crate::mailbox::{Mail, Mailbox};
@@ -157,9 +158,20 @@ impl Handle {
 impl Connection {
     /// Gives a command under the session's name for it; waits while too many wait. After the end
     /// of the decider it has no answer: the connections ended before.
-    pub async fn give(&self, request: u32, command: Command) {
-        let origin = Origin::Conn(self.conn, request);
-        self.handle.give(Input::Command { origin, command }).await;
+    ///
+    /// The command is on its way before the future is polled, unless it has to wait: a future
+    /// that held it would take its room in every idle connection.
+    pub fn give(&self, request: u32, command: Command) -> impl Future<Output = ()> + Send + '_ {
+        let input = Input::Command { origin: Origin::Conn(self.conn, request), command };
+        let waits = match self.handle.inbox.try_send(ToDecider::Input(input)) {
+            Err(TrySendError::Full(input)) => Some(Box::pin(self.handle.inbox.send(input))),
+            Ok(()) | Err(TrySendError::Closed(_)) => None,
+        };
+        async move {
+            if let Some(waits) = waits {
+                let _ = waits.await;
+            }
+        }
     }
 
     /// Waits for mail and takes all of it; `None` when too much waited: the connection must end.

@@ -41,8 +41,8 @@ impl Changes {
 pub struct User {
     /// What is stored.
     pub row: UserRow,
-    /// Devices by id.
-    pub devices: BTreeMap<DeviceId, Device>,
+    /// Devices by id. Most users have one, and a tree makes room for eleven at a time.
+    pub devices: BTreeMap<DeviceId, Box<Device>>,
     places: BTreeMap<ConversationId, Place>,
     unread: u64,
     counter: u64,
@@ -86,7 +86,7 @@ impl User {
         let uid = self.row.uid.clone();
         for row in rows.scan(&Scan::Devices(uid.clone()))? {
             if let Row::Device(row) = row {
-                self.devices.insert(row.device_id.clone(), Device::new(row));
+                self.devices.insert(row.device_id.clone(), Box::new(Device::new(row)));
             }
         }
         for row in rows.scan(&Scan::Bindings(uid.clone()))? {
@@ -282,7 +282,7 @@ impl User {
             changes.put(Row::Cursor(row));
         }
         changes.put(Row::Device(device.row.clone()));
-        self.devices.insert(device.row.device_id.clone(), device);
+        self.devices.insert(device.row.device_id.clone(), Box::new(device));
     }
 
     /// The least recently seen device without a connection leaves when there are too many.
@@ -332,7 +332,7 @@ impl User {
 
     /// Cursors of all devices changed since they were last written.
     pub fn take_dirty_cursors(&mut self) -> Vec<CursorRow> {
-        self.devices.values_mut().flat_map(Device::take_dirty).collect()
+        self.devices.values_mut().flat_map(|device| device.take_dirty()).collect()
     }
 
     /// Whether nothing would be lost if the user left memory.

@@ -43,11 +43,13 @@ pub(crate) async fn drive<T: Transport>(
     let mut armed: Option<Mono> = None;
     loop {
         let end = carry_out(gateway, &mut transport, &mut session, &connection, address).await;
+        // The ends are boxed: they come once, and every idle connection would hold room for them.
         if let Some(linger_ms) = end {
-            return finish(transport, linger_ms).await;
+            return Box::pin(finish(transport, linger_ms)).await;
         }
         if session.is_over() {
-            return last_words(gateway, transport, session, &connection, address).await;
+            let words = last_words(gateway, transport, session, &connection, address);
+            return Box::pin(words).await;
         }
         // An earlier alarm than needed is cheap: the session sees that nothing is due. So the
         // alarm moves only when it would ring too late.

@@ -99,7 +99,9 @@ impl NativeGateway {
             Some(acceptor) => {
                 tokio::spawn(async move {
                     let within = Duration::from_millis(HELLO_WITHIN_MS);
-                    let shaken = tokio::time::timeout(within, acceptor.accept(stream)).await;
+                    // Boxed: the handshake is over soon, and the connection stays.
+                    let shake = Box::pin(tokio::time::timeout(within, acceptor.accept(stream)));
+                    let shaken = shake.await;
                     if let Ok(Ok(stream)) = shaken {
                         let session = gateway.session();
                         let transport = StreamTransport::new(Box::new(stream));
