@@ -13,6 +13,7 @@ mod interface;
 mod killed;
 mod once;
 mod operator;
+mod pushes;
 mod scene;
 mod signed_out;
 mod trace;
