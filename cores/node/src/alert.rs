@@ -548,6 +548,7 @@ impl Node {
             self.withdraw_read(ctx, &key.uid, &key.device_id, id)?;
         } else if recalled {
             self.withdraw_places(ctx, &key.uid, &key.device_id, id, &[seq])?;
+            self.withdraw_shared(ctx, &key.uid, &key.device_id, id, &[])?;
         }
         Ok(())
     }

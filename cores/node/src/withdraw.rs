@@ -1,6 +1,6 @@
 //! Taking notifications back: read, recalled, or no longer anybody's business.
 
-use nightjar_domain::{Missing, Stop, ranges};
+use nightjar_domain::{CursorRow, Missing, Stop, ranges};
 use nightjar_model::sabotage::Sabotage;
 use nightjar_model::{ConversationId, DeviceId, Notice, NotificationId, Reply, Seq, Step, Uid};
 use nightjar_push::{PushKey, PushLane, render_withdrawal};
@@ -11,6 +11,8 @@ use crate::node::{Ctx, Node};
 
 /// A withdrawal over a connection that is not confirmed so long goes out as a push as well.
 const CONFIRM_WITHIN_MS: u64 = 1_000;
+/// Pushed entries looked through for one that a shared notification still stands for.
+const PUSHED_LOOKED_MAX: usize = 64;
 /// Notifications named in one withdrawal or carried by one push.
 const NAMED_MAX: usize = 32;
 
@@ -34,10 +36,27 @@ impl Node {
             ranges::places(&cursor.showing).take_while(|seq| *seq <= read).collect();
         let newest = places.len().saturating_sub(NAMED_MAX);
         self.withdraw_places(ctx, uid, device_id, id, &places[newest..])?;
+        self.withdraw_shared(ctx, uid, device_id, id, &[])
+    }
+
+    /// Takes back the conversation's one notification if nobody needs to be told any more of what
+    /// it stands for; `recalled` in this very input.
+    pub(crate) fn withdraw_shared(
+        &mut self,
+        ctx: Ctx<'_>,
+        uid: &Uid,
+        device_id: &DeviceId,
+        id: &ConversationId,
+        recalled: &[Seq],
+    ) -> Result<(), Missing> {
+        let (joined, read) = self.joined_and_read(uid, id);
+        let device = self.users.get(uid).and_then(|user| user.devices.get(device_id));
+        let Some(device) = device else { return Ok(()) };
+        let cursor = device.cursor(id, joined);
         let is_flying = self.flying(uid, device_id, id).is_some_and(|(_, is_shared)| is_shared);
-        if cursor.showing_shared && read >= cursor.settled && !is_flying {
+        if !is_flying && is_shared_over(ctx, uid, &cursor, read, recalled)? {
             let shared = NotificationId::conversation(id);
-            self.withdraw_ids(ctx, uid, device_id, vec![(shared, id.clone(), read)]);
+            self.withdraw_ids(ctx, uid, device_id, vec![(shared, id.clone(), cursor.settled)]);
         }
         Ok(())
     }
@@ -134,7 +153,7 @@ impl Node {
         for cursor in device.showing() {
             let id = &cursor.conversation;
             let read = user.place(id).map_or(0, |place| place.row.read);
-            if cursor.showing_shared && read >= cursor.settled {
+            if is_shared_over(ctx, uid, cursor, read, &[])? {
                 owed.push((NotificationId::conversation(id), id.clone(), read));
             }
             for seq in ranges::places(&cursor.showing).take(NAMED_MAX) {
@@ -252,4 +271,30 @@ impl Node {
         }
         Ok(Reply::Done)
     }
+}
+
+/// Whether the device may be showing the conversation's one notification for nothing: all it
+/// stands for was read, shown or taken back. It stands for what was pushed and has no
+/// notification of its own.
+fn is_shared_over(
+    ctx: Ctx<'_>,
+    uid: &Uid,
+    cursor: &CursorRow,
+    read: Seq,
+    recalled: &[Seq],
+) -> Result<bool, Missing> {
+    let from = read.max(cursor.surfaced);
+    if !cursor.showing_shared || from >= cursor.settled {
+        return Ok(cursor.showing_shared);
+    }
+    let (id, below) = (&cursor.conversation, cursor.settled + 1);
+    let pushed =
+        nightjar_domain::read::entries(ctx.rows, id, from, below, PUSHED_LOOKED_MAX, true)?;
+    let stands_for_it = pushed.iter().any(|entry| {
+        entry.is_alertable()
+            && entry.from != *uid
+            && !recalled.contains(&entry.seq)
+            && !ranges::contains(&cursor.showing, entry.seq)
+    });
+    Ok(!stands_for_it && pushed.len() < PUSHED_LOOKED_MAX)
 }

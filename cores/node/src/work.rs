@@ -255,6 +255,7 @@ impl Node {
             self.rearm(ctx, uid, device_id)?;
             if !recalled.is_empty() {
                 self.withdraw_places(ctx, uid, device_id, id, &recalled)?;
+                self.withdraw_shared(ctx, uid, device_id, id, &recalled)?;
             }
         }
         Ok(())

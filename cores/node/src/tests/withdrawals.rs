@@ -181,3 +181,18 @@ fn what_the_provider_refused_is_not_taken_back() {
     play.after(120_000);
     assert_eq!(play.pushes.len(), 0, "nothing is on the screen");
 }
+
+#[test]
+fn a_storms_notification_goes_when_all_it_stands_for_was_taken_back() {
+    let mut play = Play::start();
+    play.phone("bob/phone");
+    play.online("alice/laptop");
+    let sent: Vec<_> = (0..7).map(|_| play.says("alice", "bob")).collect();
+    let pushed = play.take_pushes();
+    let shared = NotificationId::conversation(&sent[0].conversation);
+    assert_eq!(pushed.last().unwrap().request.data.nid, Some(shared.clone()));
+    play.recall("alice/laptop", &sent[6]);
+    assert_eq!(play.pushes.len(), 0, "it still stands for the sixth message");
+    play.recall("alice/laptop", &sent[5]);
+    assert_eq!(play.the_push().request.data.wd, [shared]);
+}
