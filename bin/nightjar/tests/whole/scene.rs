@@ -69,6 +69,16 @@ impl Scene {
         pushes.into_iter().find(is_it).expect("it was just there")
     }
 
+    /// Asserts that a token was pushed nothing: whatever was on its way is there before a push
+    /// that is asked for only now.
+    pub(crate) async fn assert_not_pushed(&self, token: &str) {
+        self.bind("marker", "phone").await;
+        let last = self.alice.say("marker", "the last").await;
+        self.push_of(&last.message_id).await;
+        let pushes = self.apns.requests();
+        assert!(of_token(&pushes, token).is_empty(), "{token} got {:?}", nids(&pushes, token));
+    }
+
     /// Waits until the server knows a device's app state.
     pub(crate) async fn app_state(&self, device: (&str, &str), state: &str) {
         let api = self.server.api();

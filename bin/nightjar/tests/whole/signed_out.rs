@@ -15,7 +15,7 @@ async fn a_phone_that_logged_out_is_pushed_nothing_more() {
     phone.log_out(None).await;
     let sent = scene.alice.say("bob", "one").await;
     scene.push_to("bob-tablet", &sent.message_id).await;
-    assert_eq!(nids(&scene.apns.requests(), "bob-phone"), [""; 0]);
+    scene.assert_not_pushed("bob-phone").await;
     let device = scene.server.api().device("bob", "phone").await;
     assert_eq!(device["bindings"], json!([]));
     assert_eq!(phone.bye().await, None, "a logout is its own good-bye");
@@ -31,7 +31,7 @@ async fn a_logout_forgives_what_the_phone_was_still_owed() {
     phone.messages(1).await;
     phone.log_out(Some(true)).await;
     scene.push_to("bob-tablet", &sent.message_id).await;
-    assert_eq!(nids(&scene.apns.requests(), "bob-phone"), [""; 0]);
+    scene.assert_not_pushed("bob-phone").await;
 }
 
 #[tokio::test]
@@ -71,7 +71,7 @@ async fn a_kicked_phone_hears_why_and_is_pushed_nothing_more() {
     let after = scene.alice.say("bob", "after").await;
     scene.push_to("bob-tablet", &before.message_id).await;
     scene.push_to("bob-tablet", &after.message_id).await;
-    assert_eq!(nids(&scene.apns.requests(), "bob-phone"), [""; 0]);
+    scene.assert_not_pushed("bob-phone").await;
 }
 
 #[tokio::test]
@@ -126,7 +126,7 @@ async fn a_token_that_moves_while_its_deadline_runs_takes_no_push_along() {
     let sent = scene.alice.say("bob", "for bob alone").await;
     scene.server.api().bind("eve", "phone", ["apns", "main", "bob-phone"]).await;
     scene.push_to("bob-tablet", &sent.message_id).await;
-    assert_eq!(nids(&scene.apns.requests(), "bob-phone"), [""; 0]);
+    scene.assert_not_pushed("bob-phone").await;
 }
 
 #[tokio::test]
