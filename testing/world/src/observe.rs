@@ -43,7 +43,6 @@ impl World {
     /// follows from the answer.
     pub(crate) fn server_decided(&mut self, effects: &[Effect], commit: CommitNo) {
         let mut before = Vec::new();
-        let mut is_behind = self.reference.is_behind;
         for effect in effects {
             let Effect::Reply { origin, result } = effect else {
                 before.push(effect);
@@ -51,14 +50,14 @@ impl World {
             };
             let ask = self.server.process.as_mut().and_then(|process| process.asked.remove(origin));
             if let (Some(ask), Ok(reply)) = (ask, result) {
-                is_behind |= self.answered(&ask, reply, commit);
+                self.reference.is_behind |= self.answered(&ask, reply, commit);
             }
             for effect in before.drain(..) {
-                self.unasked(effect, is_behind);
+                self.unasked(effect);
             }
         }
         for effect in before {
-            self.unasked(effect, is_behind);
+            self.unasked(effect);
         }
     }
 
@@ -91,7 +90,7 @@ impl World {
                 if let Some(phone) = phone {
                     self.was_read(phone, conversation, *seq, commit);
                     let uid = self.reference.owners[phone].clone();
-                    self.badge(&uid, (*bv, *unread), false);
+                    self.badge(&uid, (*bv, *unread));
                 }
             }
             (Command::Ack(items), _) => {
@@ -115,7 +114,7 @@ impl World {
                     for id in &hello.withdraw {
                         self.reference.withdrawals.told(phone, id);
                     }
-                    self.badge(&hello.uid, (hello.bv, hello.unread), false);
+                    self.badge(&hello.uid, (hello.bv, hello.unread));
                 }
             }
             (command, Reply::Done) => self.done(phone, command, commit),
@@ -248,12 +247,12 @@ impl World {
     }
 
     /// What the server says unasked.
-    fn unasked(&mut self, effect: &Effect, is_behind: bool) {
+    fn unasked(&mut self, effect: &Effect) {
         match effect {
             Effect::Notice { conn, notice: Notice::ReadMarker { unread, bv, .. } } => {
                 if let Some(phone) = self.phone_of(*conn) {
                     let uid = self.reference.owners[phone].clone();
-                    self.badge(&uid, (*bv, *unread), is_behind);
+                    self.badge(&uid, (*bv, *unread));
                 }
             }
             Effect::Notice { conn, notice: Notice::Wake(delivery) } => {
@@ -266,7 +265,7 @@ impl World {
                     }
                 }
             }
-            Effect::Push { ticket, request } => self.push_decided(*ticket, request, is_behind),
+            Effect::Push { ticket, request } => self.push_decided(*ticket, request),
             _ => {}
         }
     }
@@ -289,11 +288,11 @@ impl World {
         }
     }
 
-    pub(crate) fn badge(&mut self, uid: &nightjar_model::Uid, told: (u64, u64), is_behind: bool) {
-        let is_behind = is_behind || self.reference.is_behind;
-        let unread = (!is_behind).then(|| self.reference.unread(uid));
+    pub(crate) fn badge(&mut self, uid: &nightjar_model::Uid, told: (u64, u64)) {
+        let unread = (!self.reference.is_behind).then(|| self.reference.unread(uid));
         if let Some(wrong) = self.reference.badges.decided(uid, told, unread) {
-            self.violated("P5", wrong);
+            let counts = self.reference.unread_by_conversation(uid);
+            self.violated("P5", format!("{wrong}: {counts:?}"));
         }
     }
 
@@ -448,11 +447,11 @@ impl World {
     }
 
     /// A push is decided; the checks of P3, P5 and P6 at that moment.
-    fn push_decided(&mut self, ticket: Ticket, request: &PushRequest, is_behind: bool) {
+    fn push_decided(&mut self, ticket: Ticket, request: &PushRequest) {
         let Some(phone) = self.phone_named(&request.uid, &request.device_id) else { return };
         self.tickets.insert(ticket, (phone, request.alert.is_some()));
         self.check_belongs(phone, request);
-        self.badge(&request.uid, (request.data.bv, request.data.badge), is_behind);
+        self.badge(&request.uid, (request.data.bv, request.data.badge));
         for id in &request.data.wd {
             self.reference.withdrawals.told(phone, id);
         }

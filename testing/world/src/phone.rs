@@ -341,6 +341,7 @@ impl World {
         }
         phone.disk.write(number);
         self.feed(no, Input::Committed(number));
+        self.clear_seen(no);
         self.phone_reads(no);
     }
 
@@ -463,7 +464,12 @@ impl World {
 
     fn phone_ended(&mut self, no: PhoneNo, ended: &Ended) {
         self.tell(no, || format!("is signed out: {ended:?}"));
-        self.phones[no].is_signed_in = *ended == Ended::Replaced;
+        let is_over = *ended != Ended::Replaced;
+        self.phones[no].is_signed_in = !is_over;
+        if is_over {
+            // What belongs to the account leaves the screen with it.
+            self.phones[no].shade.clear();
+        }
     }
 
     /// A line of the play about a phone.

@@ -180,21 +180,26 @@ impl Reference {
         ids.filter(|id| self.members(id).contains(uid)).cloned().collect()
     }
 
-    /// A user's unread messages over all conversations, counted one by one.
+    /// A user's unread messages over all conversations.
     pub(crate) fn unread(&self, uid: &Uid) -> u64 {
-        let mut unread = 0;
+        self.unread_by_conversation(uid).values().sum()
+    }
+
+    /// A user's unread messages, counted one by one.
+    pub(crate) fn unread_by_conversation(&self, uid: &Uid) -> BTreeMap<ConversationId, u64> {
+        let mut counts = BTreeMap::new();
         for id in self.conversations_of(uid) {
             let read = self.known.read_upto(uid, &id);
-            unread += self.known.logs[&id]
-                .range(read + 1..)
-                .filter(|(seq, message)| {
-                    message.kind != Kind::Change
-                        && message.from != *uid
-                        && !self.known.recalled.contains(&(id.clone(), **seq))
-                })
-                .count() as u64;
+            let unread = self.known.logs[&id].range(read + 1..).filter(|(seq, message)| {
+                message.kind != Kind::Change
+                    && message.from != *uid
+                    && !self.known.recalled.contains(&(id.clone(), **seq))
+            });
+            let unread = unread.count() as u64;
+            counts.insert(id, unread);
         }
-        unread
+        counts.retain(|_, unread| *unread > 0);
+        counts
     }
 
     /// The user's last message of a conversation that was not taken back.

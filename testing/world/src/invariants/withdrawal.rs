@@ -78,12 +78,19 @@ impl World {
         only: Option<Seq>,
     ) {
         let now_ms = self.agenda.now_ms();
+        if self.phones[phone].is_stranger {
+            return;
+        }
+        let shared = NotificationId::conversation(conversation);
+        let read = self.reference.known.read_upto(&self.phones[phone].uid, conversation);
         let shown: Vec<(NotificationId, Place)> = self.phones[phone]
             .shade
             .iter()
             .filter(|(_, shown)| shown.conversation == *conversation)
             .filter(|(_, shown)| only.is_none_or(|seq| shown.seqs.contains(&seq)))
             .filter(|(_, shown)| self.is_settled(phone, shown))
+            // What a shared one stands for the server knows only once the device showed the rest.
+            .filter(|(id, shown)| **id != shared || shown.seqs.iter().all(|seq| *seq <= read))
             .filter_map(|(id, shown)| {
                 let last = *shown.seqs.last()?;
                 Some((id.clone(), (conversation.clone(), last)))
