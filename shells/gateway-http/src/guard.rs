@@ -1,13 +1,16 @@
 //! Who may call: the admin key, and in development mode only pages of this very server.
 
+use std::time::Duration;
+
 use axum::extract::{Request, State};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
-use http::header::{AUTHORIZATION, HOST, ORIGIN};
-use nightjar_model::Reject;
+use http::header::{AUTHORIZATION, CONTENT_LENGTH, HOST, ORIGIN};
+use http_body_util::BodyExt;
+use nightjar_model::{Reject, limits};
 
-use crate::Api;
 use crate::error::ApiError;
+use crate::{Api, BODY_BYTES_MAX};
 
 /// Marks a listener as development mode: loopback only, Host and Origin checked.
 #[derive(Debug, Clone, Copy)]
@@ -36,6 +39,22 @@ pub(crate) async fn admin_key_outside_development(
         return next.run(request).await;
     }
     admin_key(state, request, next).await
+}
+
+/// Refuses a body above the limit, but reads on first, for as long as after a `bye`: input that
+/// nobody read would reset the connection, and the answer with it.
+pub(crate) async fn body_limit(request: Request, next: Next) -> Response {
+    let bytes = request.headers().get(CONTENT_LENGTH).and_then(|value| value.to_str().ok());
+    let bytes = bytes.and_then(|text| text.parse::<usize>().ok());
+    if bytes.is_none_or(|bytes| bytes <= BODY_BYTES_MAX) {
+        return next.run(request).await;
+    }
+    let mut body = request.into_body();
+    let to_its_end = async { while let Some(Ok(_)) = body.frame().await {} };
+    let linger = Duration::from_millis(limits::LINGER_MS);
+    // Whoever sends more than that may lose the answer.
+    let _ = tokio::time::timeout(linger, to_its_end).await;
+    ApiError::from(Reject::TooLarge).into_response()
 }
 
 /// Refuses requests that a page of another site made the browser send: their Host names that

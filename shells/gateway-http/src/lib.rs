@@ -95,6 +95,7 @@ pub fn router(api: Api) -> Router {
         .fallback(page::file)
         .method_not_allowed_fallback(error::unknown_route)
         .layer(axum::extract::DefaultBodyLimit::max(BODY_BYTES_MAX))
+        .layer(axum::middleware::from_fn(guard::body_limit))
         .with_state(api)
 }
 

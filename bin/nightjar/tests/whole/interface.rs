@@ -128,6 +128,16 @@ async fn errors_have_one_shape_and_the_names_of_the_protocol() {
 }
 
 #[tokio::test]
+async fn a_body_far_above_its_limit_is_refused_with_words_and_not_with_a_reset() {
+    let server = setup().start().await;
+    let content = json!({"type": "text", "text": "x".repeat(4 << 20)});
+    let body = json!({"from": "alice", "to": {"user": "bob"}, "content": content});
+    for _ in 0..20 {
+        assert_error(&server.api().post("/v1/messages", body.clone()).await, 413, "too_large");
+    }
+}
+
+#[tokio::test]
 async fn answers_have_the_fields_of_the_interface() {
     let server = setup().start().await;
     let api = server.api();
