@@ -30,11 +30,12 @@ enum Event {
     Time,
 }
 
-/// Runs a connection until it is over.
+/// Runs a connection until it is over. Transport and session stay with the caller: moved in, they
+/// would take their room twice.
 pub(crate) async fn drive<T: Transport>(
     gateway: &NativeGateway,
-    mut transport: T,
-    mut session: Session,
+    transport: &mut T,
+    session: &mut Session,
     address: SocketAddr,
 ) {
     let connection = gateway.handle.connect();
@@ -42,7 +43,7 @@ pub(crate) async fn drive<T: Transport>(
     let mut timer = pin!(sleep_until(Instant::now()));
     let mut armed: Option<Mono> = None;
     loop {
-        let end = carry_out(gateway, &mut transport, &mut session, &connection, address).await;
+        let end = carry_out(gateway, transport, session, &connection, address).await;
         // The ends are boxed: they come once, and every idle connection would hold room for them.
         if let Some(linger_ms) = end {
             return Box::pin(finish(transport, linger_ms)).await;
@@ -60,14 +61,14 @@ pub(crate) async fn drive<T: Transport>(
             timer.as_mut().reset(at);
         }
         let event = tokio::select! {
-            event = next_io(&mut transport, session.wants_input()) => event,
+            event = next_io(transport, session.wants_input()) => event,
             mail = connection.mail() => Event::Mail(mail),
             () = timer.as_mut() => Event::Time,
         };
         match event {
             Event::Written(Ok(())) => {}
             Event::Written(Err(_)) => session.handle(Input::Closed, clock.now()),
-            Event::Received(received) => take(&mut session, received, gateway),
+            Event::Received(received) => take(session, received, gateway),
             Event::Mail(Some(mail)) => {
                 let now = clock.now();
                 for piece in mail {
@@ -129,21 +130,13 @@ async fn carry_out<T: Transport>(
 ) -> Option<u64> {
     while !transport.is_writing() {
         let mut queued = 0;
-        while let Some(output) = session.poll() {
-            match output {
-                Output::Send(frame) => {
-                    queued += 1;
-                    transport.queue(frame);
-                }
-                Output::Verify { token } => {
-                    let result = verify(gateway, &token, address);
-                    session.handle(Input::Verified(result), gateway.handle.clock.now());
-                }
-                Output::Command(id, command) => connection.give(id.0, command).await,
-                Output::Close { linger_ms } => return Some(linger_ms),
-            }
-            if queued >= FRAMES_A_WRITE {
-                break;
+        while queued < FRAMES_A_WRITE {
+            match next_step(gateway, transport, session, connection, address) {
+                Step::Quiet => break,
+                Step::Queued => queued += 1,
+                Step::Given(given) => given.await,
+                Step::Verified => {}
+                Step::Close { linger_ms } => return Some(linger_ms),
             }
         }
         if queued == 0 {
@@ -155,6 +148,39 @@ async fn carry_out<T: Transport>(
         }
     }
     None
+}
+
+/// What came of one output. The output itself must not be held while anything is waited for: its
+/// room would be taken in every idle connection.
+enum Step<F> {
+    Quiet,
+    Queued,
+    Given(F),
+    Verified,
+    Close { linger_ms: u64 },
+}
+
+fn next_step<'a, T: Transport>(
+    gateway: &NativeGateway,
+    transport: &mut T,
+    session: &mut Session,
+    connection: &'a Connection,
+    address: SocketAddr,
+) -> Step<impl Future<Output = ()> + use<'a, T>> {
+    match session.poll() {
+        None => Step::Quiet,
+        Some(Output::Send(frame)) => {
+            transport.queue(frame);
+            Step::Queued
+        }
+        Some(Output::Verify { token }) => {
+            let result = verify(gateway, &token, address);
+            session.handle(Input::Verified(result), gateway.handle.clock.now());
+            Step::Verified
+        }
+        Some(Output::Command(id, command)) => Step::Given(connection.give(id.0, command)),
+        Some(Output::Close { linger_ms }) => Step::Close { linger_ms },
+    }
 }
 
 /// Frames joined into one write.
@@ -190,14 +216,14 @@ fn verify(
 /// and the lanes hear the rest of what it says.
 async fn last_words<T: Transport>(
     gateway: &NativeGateway,
-    mut transport: T,
-    mut session: Session,
+    transport: &mut T,
+    session: &mut Session,
     connection: &Connection,
     address: SocketAddr,
 ) {
     let words = async {
         loop {
-            let end = carry_out(gateway, &mut transport, &mut session, connection, address).await;
+            let end = carry_out(gateway, transport, session, connection, address).await;
             if end.is_some() || !transport.is_writing() {
                 return end;
             }
@@ -219,7 +245,7 @@ async fn last_words<T: Transport>(
 
 /// Ends the writing half and reads on for a while: unread input would turn the last frame into a
 /// reset at the peer.
-async fn finish<T: Transport>(mut transport: T, linger_ms: u64) {
+async fn finish<T: Transport>(transport: &mut T, linger_ms: u64) {
     if linger_ms == 0 {
         return;
     }

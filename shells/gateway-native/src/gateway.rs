@@ -91,8 +91,8 @@ impl NativeGateway {
         match acceptor {
             None => {
                 tokio::spawn(async move {
-                    let session = gateway.session();
-                    drive(&gateway, StreamTransport::new(stream), session, address).await;
+                    let mut transport = StreamTransport::new(stream);
+                    drive(&gateway, &mut transport, &mut gateway.session(), address).await;
                     drop(place);
                 });
             }
@@ -103,9 +103,8 @@ impl NativeGateway {
                     let shake = Box::pin(tokio::time::timeout(within, acceptor.accept(stream)));
                     let shaken = shake.await;
                     if let Ok(Ok(stream)) = shaken {
-                        let session = gateway.session();
-                        let transport = StreamTransport::new(Box::new(stream));
-                        drive(&gateway, transport, session, address).await;
+                        let mut transport = StreamTransport::new(Box::new(stream));
+                        drive(&gateway, &mut transport, &mut gateway.session(), address).await;
                     } else {
                         metrics::counter!("nightjar_tls_handshakes_failed_total").increment(1);
                     }
@@ -150,8 +149,8 @@ async fn upgrade(
         .max_message_size(PACKET_BYTES_MAX)
         .max_frame_size(PACKET_BYTES_MAX)
         .on_upgrade(move |socket| async move {
-            let session = gateway.session();
-            drive(&gateway, WebSocketTransport::new(socket), session, address).await;
+            let mut transport = WebSocketTransport::new(socket);
+            drive(&gateway, &mut transport, &mut gateway.session(), address).await;
             drop(place);
         })
         .into_response()
