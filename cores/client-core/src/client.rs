@@ -261,10 +261,13 @@ impl Client {
     fn time_passed(&mut self) {
         let now = self.now.mono;
         match self.link {
-            Link::Waiting if self.dialer.next_try().is_some_and(|at| at <= now) => self.connect(),
             Link::Connecting | Link::Greeting if self.until <= now => self.lost(),
             Link::Online => self.online_time_passed(),
             _ => {}
+        }
+        // An attempt that is due at once is no wait to tell anybody of.
+        if self.link == Link::Waiting && self.dialer.next_try().is_some_and(|at| at <= now) {
+            self.connect();
         }
         self.check_outbox();
     }

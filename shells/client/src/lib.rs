@@ -1,8 +1,20 @@
 //! The client shell: tokio and SQLite around client-core.
 //!
-//! [`store`] keeps what the client commits, [`transport`] carries its packets.
+//! [`Client`] runs the machine of `nightjar-client-core` in a task: [`transport`] carries its
+//! packets, [`store`] keeps what it commits. [`chat()`] is a terminal client on top.
 //!
 //! Deliberately absent: what a packet or a row means; that is client-core's.
+//!
+//! Read [`Client`] and [`News`] first, then `driver.rs`.
 
+mod chat;
+mod client;
+mod clock;
+mod driver;
+mod line;
 pub mod store;
 pub mod transport;
+
+pub use chat::{ChatOptions, chat};
+pub use client::{Client, Gone, Settings};
+pub use driver::News;

@@ -16,7 +16,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use nightjar_client_core::{Commit, ConversationRow, MessageRow, Restored};
-use nightjar_model::{ConversationId, Seq};
+use nightjar_model::{ConversationId, DeviceId, Seq, Uid};
 use tokio::sync::{mpsc, oneshot, watch};
 
 pub use error::StoreError;
@@ -28,6 +28,15 @@ const REQUESTS_MAX: usize = nightjar_client_core::defaults::COMMITS_MAX;
 
 /// The number of the newest commit that is safe, or why there will be no more.
 type Progress = Result<u64, Arc<StoreError>>;
+
+/// The one account and device a file is about.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Owner {
+    /// The account.
+    pub uid: Uid,
+    /// This install.
+    pub device_id: DeviceId,
+}
 
 /// The open file. Dropping it also writes what was given, but nobody learns whether that worked.
 #[derive(Debug)]
@@ -50,6 +59,17 @@ impl Store {
         let thread = thread::spawn(path.to_owned(), opened, given, told)?;
         let restored = restored.await.unwrap_or(Err(StoreError::Stopped))?;
         Ok((Self { requests, progress, thread }, restored))
+    }
+
+    /// Writes down whose the file is, unless it has an owner; answers the owner. Everything else
+    /// in it is about that account on that device and no other.
+    ///
+    /// # Errors
+    /// The file cannot be read or written.
+    pub async fn claim(&self, owner: Owner) -> Result<Owner, Arc<StoreError>> {
+        let (answer, answered) = oneshot::channel();
+        self.ask(Request::Claim(owner, answer)).await?;
+        answered.await.map_err(|_| self.why_it_stopped())?.map_err(Arc::new)
     }
 
     /// Gives a commit to the thread; waits while it is behind. [`Self::committed`] tells when the

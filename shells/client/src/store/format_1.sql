@@ -1,5 +1,11 @@
 -- Unsigned 64-bit numbers are kept as the signed ones of the same bits.
 
+CREATE TABLE owner (
+    one       INTEGER PRIMARY KEY CHECK (one = 1),
+    uid       TEXT NOT NULL,
+    device_id TEXT NOT NULL
+) STRICT;
+
 CREATE TABLE account (
     one           INTEGER PRIMARY KEY CHECK (one = 1),
     resume        TEXT,                -- secret

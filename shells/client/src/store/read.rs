@@ -4,11 +4,13 @@ use nightjar_client_core::{
     AccountRow, ConversationRow, MessageRow, OutgoingRow, PlaceRow, Restored, Standing, defaults,
 };
 use nightjar_model::{
-    ClientMsgId, ConversationId, ConversationKind, GroupId, IdError, MessageId, NotificationId,
-    Secret, Seq, Target, Uid, WallMs,
+    ClientMsgId, ConversationId, ConversationKind, DeviceId, GroupId, IdError, MessageId,
+    NotificationId, Secret, Seq, Target, Uid, WallMs,
 };
 use rusqlite::types::Type;
 use rusqlite::{Connection, Error, OptionalExtension, Params, Row, params};
+
+use super::Owner;
 
 type Result<T> = rusqlite::Result<T>;
 
@@ -36,6 +38,13 @@ pub(super) fn restored(from: &Connection) -> Result<Restored> {
             params![],
             |row| id(row, 0, NotificationId::parse),
         )?,
+    })
+}
+
+/// Whose the file is.
+pub(super) fn owner(from: &Connection) -> Result<Owner> {
+    from.query_row("SELECT uid, device_id FROM owner", [], |row| {
+        Ok(Owner { uid: id(row, 0, Uid::parse)?, device_id: id(row, 1, DeviceId::parse)? })
     })
 }
 

@@ -11,13 +11,13 @@ use nightjar_client_core::{
     Standing, defaults,
 };
 use nightjar_model::{
-    ClientMsgId, ConversationId, ConversationKind, GroupId, Mentions, MessageId, NotificationId,
-    PushSpec, Secret, Seq, Target, Uid, WallMs,
+    ClientMsgId, ConversationId, ConversationKind, DeviceId, GroupId, Mentions, MessageId,
+    NotificationId, PushSpec, Secret, Seq, Target, Uid, WallMs,
 };
 use rusqlite::Connection;
 
 use super::file::log_of;
-use super::{Store, StoreError, file, write};
+use super::{Owner, Store, StoreError, file, write};
 
 fn uid(text: &str) -> Uid {
     Uid::parse(text).unwrap()
@@ -325,7 +325,7 @@ async fn a_killed_process_leaves_whole_batches_and_all_it_called_safe() {
     }
     let folder = Folder::new();
     let test = "store::tests::a_killed_process_leaves_whole_batches_and_all_it_called_safe";
-    for batches in [1, 40, 300] {
+    for batches in [1, 5, 10, 20, 40, 80, 160, 300] {
         let safe = write_and_kill(&folder.file(), test, batches);
         let (store, restored) = Store::open(&folder.file()).await.unwrap();
         let found = restored.account.unread;
@@ -376,7 +376,8 @@ async fn nobody_else_may_read_the_file_or_its_log() {
     store.close().await.unwrap();
 
     std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o644)).unwrap();
-    std::fs::write(log_of(&path), "").unwrap();
+    // SQLite itself corrects the mode of an empty one.
+    std::fs::write(log_of(&path), "left behind").unwrap();
     std::fs::set_permissions(log_of(&path), std::fs::Permissions::from_mode(0o644)).unwrap();
     let (store, _) = Store::open(&path).await.unwrap();
     assert_eq!((mode(&path), mode(&log_of(&path))), (0o600, 0o600));
@@ -507,7 +508,7 @@ fn a_full_disk_is_named_and_the_batch_leaves_nothing() {
     let folder = Folder::new();
     let path = folder.file();
     let mut connection = file::open(&path).unwrap();
-    connection.pragma_update_and_check(None, "max_page_count", 20, |_| Ok(())).unwrap();
+    connection.pragma_update_and_check(None, "max_page_count", 100, |_| Ok(())).unwrap();
     let content = "x".repeat(64 << 10);
     let rows = (1..=9).map(|seq| Row::Message(message("alice", seq, &content).into())).collect();
     let failed = write::commit(&mut connection, &Commit { number: 1, rows }).unwrap_err();
@@ -516,4 +517,18 @@ fn a_full_disk_is_named_and_the_batch_leaves_nothing() {
     let left: i64 =
         connection.query_row("SELECT count(*) FROM messages", [], |row| row.get(0)).unwrap();
     assert_eq!(left, 0);
+}
+
+#[tokio::test]
+async fn a_file_belongs_to_the_first_who_comes() {
+    let folder = Folder::new();
+    let owner = |name: &str| Owner {
+        uid: uid(name),
+        device_id: DeviceId::parse(&format!("{name}'s")).unwrap(),
+    };
+    let (store, _) = Store::open(&folder.file()).await.unwrap();
+    assert_eq!(store.claim(owner("alice")).await.unwrap(), owner("alice"));
+    store.close().await.unwrap();
+    let (store, _) = Store::open(&folder.file()).await.unwrap();
+    assert_eq!(store.claim(owner("bob")).await.unwrap(), owner("alice"));
 }

@@ -9,10 +9,11 @@ use nightjar_model::{ConversationId, Seq};
 use rusqlite::Connection;
 use tokio::sync::{mpsc, oneshot, watch};
 
-use super::{Progress, StoreError, file, read, write};
+use super::{Owner, Progress, StoreError, file, read, write};
 
 /// What the thread is asked to do.
 pub(super) enum Request {
+    Claim(Owner, oneshot::Sender<Result<Owner, StoreError>>),
     Commit(Commit),
     Conversations(oneshot::Sender<Result<Vec<ConversationRow>, StoreError>>),
     Messages {
@@ -78,6 +79,10 @@ fn serve(
 ) -> Result<(), Arc<StoreError>> {
     let unread = |error| StoreError::of(path, "read", error);
     match request {
+        Request::Claim(owner, answer) => {
+            let found = write::claim(connection, &owner).and_then(|()| read::owner(connection));
+            let _ = answer.send(found.map_err(|error| StoreError::of(path, "claim", error)));
+        }
         Request::Commit(commit) => {
             let written = write::commit(connection, &commit)
                 .map_err(|error| Arc::new(StoreError::of(path, "write", error)));

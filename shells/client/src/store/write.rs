@@ -6,6 +6,15 @@ use nightjar_client_core::{
 use nightjar_model::{Seq, Target, Uid};
 use rusqlite::{Connection, ToSql, Transaction, TransactionBehavior, params};
 
+use super::Owner;
+
+/// The first who comes owns the file.
+pub(super) fn claim(connection: &Connection, owner: &Owner) -> rusqlite::Result<()> {
+    let sql = "INSERT OR IGNORE INTO owner (one, uid, device_id) VALUES (1, ?1, ?2)";
+    connection.execute(sql, params![owner.uid.as_str(), owner.device_id.as_str()])?;
+    Ok(())
+}
+
 /// All rows, or none.
 pub(super) fn commit(connection: &mut Connection, commit: &Commit) -> rusqlite::Result<()> {
     let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
