@@ -79,26 +79,28 @@ async fn a_wake_up_and_a_push_leave_when_the_message_is_safe() {
 async fn what_becomes_safe_piece_by_piece_leaves_piece_by_piece_in_order() {
     let stage = Stage::start(1_000);
     let alice = stage.connect("alice/laptop").await;
-    let before = stage.disk.write().0;
+    stage.disk.write();
     for request in 1..=40 {
         let Command::SendAs { send, .. } = stage.message("alice", "bob") else { unreachable!() };
         alice.give(request, Command::Send(send)).await;
-        // A turn of its own, so that there are several commits.
+        // Decided in a turn of its own, with a commit of its own.
         stage.released().await;
     }
-    let last = *stage.disk.taken.borrow();
-    assert!(last.0 >= before + 40, "{last:?}");
+    let needs = stage.disk.brought();
+    let (first, last) = (needs[&1], needs[&40]);
+    assert!(last >= first + 39, "{needs:?}");
     let mut answered = Vec::new();
-    for commit in before + 1..=last.0 {
-        let left = stage.released().await;
+    for commit in first..=last {
         stage.disk.write_up_to(commit);
-        if stage.released().await == left {
-            continue;
+        stage.released().await;
+        let safe = needs.values().filter(|needed| **needed <= commit).count();
+        while answered.len() < safe {
+            for mail in soon(alice.mail()).await.unwrap() {
+                let Mail::Reply(request, answer) = mail else { panic!("{mail:?}") };
+                answered.push((request, sent(answer).seq));
+            }
         }
-        for mail in soon(alice.mail()).await.unwrap() {
-            let Mail::Reply(request, answer) = mail else { panic!("{mail:?}") };
-            answered.push((request, sent(answer).seq));
-        }
+        assert_eq!(answered.len(), safe, "with commit {commit} of {needs:?}");
     }
     let expected: Vec<(u32, u64)> = (1..=40).map(|n| (n, u64::from(n))).collect();
     assert_eq!(answered, expected);

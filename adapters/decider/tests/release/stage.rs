@@ -1,16 +1,17 @@
 //! A decider, its store's door, and people by name.
 
 use std::cell::Cell;
+use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::Duration;
 
 use nightjar_decider::{Clock, Connection, Decider, Handle, Mail, Pusher};
 use nightjar_domain::{
-    Commit, CommitNo, Deadlines, Key, Missing, Row, Rows, Scan, Store, Submitted,
+    Commit, CommitNo, Deadlines, Key, Missing, Row, Rows, Scan, Store, Submitted, Write,
 };
 use nightjar_model::{
     AppStateReport, Binding, BindingKey, ClientMsgId, Command, DeviceId, HelloCommand, Platform,
-    Reject, Reply, Secret, SendCommand, Target, Uid, WallMs,
+    Reject, Reply, Secret, SendCommand, Seq, Target, Uid, WallMs,
 };
 use nightjar_node::NodeConfig;
 use nightjar_push::{Answer, Display, Outcome, PushPolicy, PushRequest};
@@ -31,9 +32,16 @@ pub(crate) struct Disk {
     store: Arc<Mutex<MemoryStore>>,
     /// The newest commit that was taken, and how often the store was full.
     pub(crate) taken: watch::Receiver<(u64, u64)>,
+    /// Which commit brought the entry of a place, where there is one conversation.
+    brought: Arc<Mutex<BTreeMap<Seq, u64>>>,
 }
 
 impl Disk {
+    /// The commit that each place of the only conversation needs.
+    pub(crate) fn brought(&self) -> BTreeMap<Seq, u64> {
+        self.brought.lock().expect("no holder of this lock can panic").clone()
+    }
+
     fn store(&self) -> MutexGuard<'_, MemoryStore> {
         self.store.lock().expect("no holder of this lock can panic")
     }
@@ -88,7 +96,19 @@ impl Rows for Door {
 
 impl Store for Door {
     fn submit(&mut self, commit: Commit) -> Submitted {
+        let places: Vec<Seq> = commit
+            .writes
+            .iter()
+            .filter_map(|write| match write {
+                Write::Put(Row::Entry(entry)) => Some(entry.seq),
+                _ => None,
+            })
+            .collect();
         let submitted = self.disk.store().submit(commit);
+        if let Submitted::Taken(number) = &submitted {
+            let mut brought = self.disk.brought.lock().expect("no holder of this lock can panic");
+            brought.extend(places.into_iter().map(|seq| (seq, number.0)));
+        }
         self.taken.send_modify(|(taken, full)| match &submitted {
             Submitted::Taken(number) => *taken = number.0,
             Submitted::Full(_) => *full += 1,
@@ -140,7 +160,7 @@ impl Stage {
         let (release, parts) = Decider::release(pusher, Clock::start());
         let store = MemoryStore::held(waiting_max, move |commit| release.safe(commit));
         let (sender, taken) = watch::channel((0, 0));
-        let disk = Disk { store: Arc::new(Mutex::new(store)), taken };
+        let disk = Disk { store: Arc::new(Mutex::new(store)), taken, brought: Arc::default() };
         let config = NodeConfig {
             deadlines: Deadlines::default(),
             policy: PushPolicy { storm: true, display: Display::Preview },

@@ -28,6 +28,11 @@ async fn the_last_frame_arrives_although_input_is_left_unread() {
         flood.resize(300_000, 0);
         client.write(&flood).await;
         client.bye(ByeReason::Protocol).await;
+        // The server reads on for a while: what is written now does not fail.
+        for _ in 0..50 {
+            client.write(&[0; 4_096]).await;
+            tokio::task::yield_now().await;
+        }
     }
     house.holds(0).await;
 }
@@ -150,6 +155,6 @@ async fn a_tls_handshake_that_never_comes_is_ended() {
     });
     let heard = client.await.unwrap();
     assert_eq!(heard.unwrap(), b"", "the server ended it and said nothing");
-    assert!(before.elapsed() >= Duration::from_secs(10));
+    assert_eq!(before.elapsed().as_secs(), 10);
     house.holds(0).await;
 }
