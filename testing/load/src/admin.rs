@@ -75,6 +75,33 @@ impl Admin {
         Ok(())
     }
 
+    /// Writes one message to each user.
+    pub(crate) async fn write_to(
+        &self,
+        from: &str,
+        uids: &[String],
+        content: &Value,
+    ) -> anyhow::Result<()> {
+        let share = uids.len().div_ceil(CONNECTIONS).max(1);
+        let shares = uids.chunks(share).map(|uids| async move {
+            let mut connection = self.connect().await?;
+            for uid in uids {
+                let body = json!({"from": from, "to": {"user": uid}, "content": content});
+                self.call(&mut connection, "/v1/messages", &body).await?;
+            }
+            anyhow::Ok(())
+        });
+        try_join_all(shares).await?;
+        Ok(())
+    }
+
+    /// The server's counters now.
+    pub(crate) async fn metrics(&self) -> anyhow::Result<Metrics> {
+        let mut connection = self.connect().await?;
+        let bytes = self.ask(&mut connection, Method::GET, "/metrics", Bytes::new()).await?;
+        Ok(Metrics(String::from_utf8_lossy(&bytes).into_owned()))
+    }
+
     async fn connect(&self) -> anyhow::Result<SendRequest<Full<Bytes>>> {
         let place = format!("{}:{}", self.host, self.port);
         let stream = TcpStream::connect(&place).await.with_context(|| {
@@ -102,13 +129,24 @@ impl Admin {
         path: &str,
         body: &Value,
     ) -> anyhow::Result<Value> {
+        let bytes = self.ask(connection, Method::POST, path, body.to_string().into()).await?;
+        serde_json::from_slice(&bytes).context("the answer is no JSON")
+    }
+
+    async fn ask(
+        &self,
+        connection: &mut SendRequest<Full<Bytes>>,
+        method: Method,
+        path: &str,
+        body: Bytes,
+    ) -> anyhow::Result<Bytes> {
         let request = Request::builder()
-            .method(Method::POST)
+            .method(method)
             .uri(path)
             .header("host", format!("{}:{}", self.host, self.port))
             .header("authorization", format!("Bearer {}", self.key.expose()))
             .header("content-type", "application/json")
-            .body(Full::new(Bytes::from(body.to_string())))
+            .body(Full::new(body))
             .context("a request could not be made")?;
         connection.ready().await.context("the server ended the connection")?;
         let answer = connection.send_request(request).await.context("the server did not answer")?;
@@ -120,6 +158,17 @@ impl Admin {
         if !status.is_success() {
             bail!("{path} was answered {status}: {}", String::from_utf8_lossy(&bytes));
         }
-        serde_json::from_slice(&bytes).context("the answer is no JSON")
+        Ok(bytes)
+    }
+}
+
+/// What `GET /metrics` answered.
+pub(crate) struct Metrics(String);
+
+impl Metrics {
+    /// One without labels; 0 if the server does not have it.
+    pub(crate) fn value(&self, name: &str) -> u64 {
+        let line = self.0.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(' '));
+        line.and_then(|value| value.parse::<f64>().ok()).map_or(0, |value| value as u64)
     }
 }

@@ -70,6 +70,8 @@ pub(crate) struct Client {
     /// Counts connections of the run.
     pub(crate) number: usize,
     pub(crate) token: Secret<String>,
+    /// It gets messages and shows nobody.
+    pub(crate) is_frozen: bool,
     pub(crate) writing: Option<Writing>,
 }
 
@@ -81,7 +83,7 @@ impl Client {
     pub(crate) async fn live(mut self) {
         let shared = Rc::clone(&self.shared);
         let permit = shared.opening.acquire().await;
-        let mut device = Device::new(self.writing.is_some());
+        let mut device = Device::new(self.writing.is_some(), self.is_frozen);
         let opened = tokio::time::timeout(ONLINE_WITHIN, self.say_hello(&mut device)).await;
         drop(permit);
         let ended = match opened {

@@ -41,7 +41,16 @@ impl Keys {
 pub(crate) struct Role {
     pub(crate) uid: String,
     pub(crate) conversation: ConversationId,
+    /// It gets messages and shows nobody.
+    pub(crate) is_frozen: bool,
     pub(crate) writing: Option<Writing>,
+}
+
+impl Role {
+    /// One that reads only.
+    pub(crate) fn reader(uid: String, conversation: ConversationId) -> Self {
+        Self { uid, conversation, is_frozen: false, writing: None }
+    }
 }
 
 /// Clients that got in, and those to come.
@@ -71,6 +80,7 @@ impl Crowd {
                 tally: Rc::clone(tally),
                 number: self.opened,
                 token,
+                is_frozen: role.is_frozen,
                 writing: role.writing,
             };
             self.opened += 1;

@@ -27,6 +27,8 @@ pub(crate) struct Device {
     serial: i32,
     /// Its own messages are not delivered to it, so their places are holes.
     has_holes: bool,
+    /// It gets messages and shows nobody.
+    is_frozen: bool,
     written: u32,
     /// Sends without an answer: serial and moment.
     waiting: VecDeque<(i32, u64)>,
@@ -37,9 +39,9 @@ pub(crate) struct Device {
 }
 
 impl Device {
-    /// A device that writes, or only reads.
-    pub(crate) fn new(writes: bool) -> Self {
-        Self { has_holes: writes, ..Self::default() }
+    /// A device that writes or only reads, and says that it shows what it gets or does not.
+    pub(crate) fn new(writes: bool, is_frozen: bool) -> Self {
+        Self { has_holes: writes, is_frozen, ..Self::default() }
     }
 
     /// The id of the next message; its last 12 digits are the moment it belongs to.
@@ -129,8 +131,10 @@ impl Device {
             Some((_, seq)) => *seq = message.seq,
             None => self.newest = Some((message.conversation.clone(), message.seq)),
         }
-        self.unacked += 1;
-        self.ack_at.get_or_insert(now + ACK_AFTER);
+        if !self.is_frozen {
+            self.unacked += 1;
+            self.ack_at.get_or_insert(now + ACK_AFTER);
+        }
         Ok(())
     }
 

@@ -20,11 +20,12 @@ mod peer;
 mod process;
 mod relay;
 mod report;
+mod restart;
 mod roles;
 mod run;
 mod tally;
 mod tls;
 mod wire;
 
-pub use options::{BenchOptions, BenchVerb, LoadOptions, RelayOptions};
+pub use options::{BenchOptions, BenchVerb, LoadOptions, RelayOptions, RestartOptions};
 pub use run::bench;

@@ -9,6 +9,8 @@ use serde::Serialize;
 
 /// Pairs of a run that names nothing else to do.
 const PAIRS_DEFAULT: usize = 50;
+/// The admin key of development mode.
+const DEVELOPMENT_KEY: &str = "dev";
 /// The smallest content: a JSON object with a type and an empty text.
 pub(crate) const PAYLOAD_BYTES_MIN: usize = 32;
 
@@ -30,9 +32,26 @@ pub enum BenchVerb {
     /// The same load on a bare relay of the same frames: no storage, no decisions. The floor that
     /// a server's figures are held against.
     Floor(Box<LoadOptions>),
+    /// How long a server with a full store takes to be ready after a crash, and its open debts to
+    /// be pushed.
+    Restart(RestartOptions),
     /// The relay itself; `floor` starts it.
     #[command(hide = true)]
     Relay(RelayOptions),
+}
+
+/// What lies in the store when the server is killed.
+#[derive(Debug, Clone, Args, Serialize)]
+pub struct RestartOptions {
+    /// Messages that were seen.
+    #[arg(long, default_value_t = 1_000_000)]
+    pub messages: u64,
+    /// Messages that were delivered, each to a device of its own, and not seen.
+    #[arg(long, default_value_t = 10_000)]
+    pub debts: usize,
+    /// Bytes of a message's content.
+    #[arg(long, default_value_t = 128)]
+    pub payload: usize,
 }
 
 /// What the relay needs.
@@ -93,7 +112,7 @@ pub struct LoadOptions {
     #[arg(long)]
     pub tls: bool,
     /// The admin key, to get tokens with.
-    #[arg(long, default_value = "dev")]
+    #[arg(long, default_value = DEVELOPMENT_KEY)]
     #[serde(skip)]
     pub admin_key: String,
     /// The server's HTTP address, such as http://127.0.0.1:7300. Without it a server of the tool's
@@ -120,6 +139,30 @@ pub struct LoadOptions {
 }
 
 impl LoadOptions {
+    /// Pairs that write as fast as they are answered.
+    pub(crate) fn full_speed(pairs: usize, payload: usize) -> Self {
+        Self {
+            front: Front::Native,
+            seconds: 1,
+            pairs: Some(pairs),
+            window: 64,
+            payload,
+            rate: None,
+            group: 0,
+            senders: 1,
+            group_rate: None,
+            idle: 0,
+            tls: false,
+            admin_key: DEVELOPMENT_KEY.into(),
+            server: None,
+            native: None,
+            server_pid: None,
+            ca_file: None,
+            with_floor: false,
+            json: false,
+        }
+    }
+
     /// How many pairs there are.
     pub(crate) fn pairs(&self) -> usize {
         let default = if self.group > 0 || self.idle > 0 { 0 } else { PAIRS_DEFAULT };

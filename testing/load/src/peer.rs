@@ -36,11 +36,13 @@ pub(crate) struct Peer {
 }
 
 impl Peer {
-    /// Starts a server with this program.
+    /// Starts a server with this program, in development mode with these options in its
+    /// environment.
     pub(crate) async fn serve(
         program: &Path,
         data_dir: &Path,
         tls: Option<&Pair>,
+        settings: &[(&str, &str)],
     ) -> anyhow::Result<Self> {
         let mut command = Command::new(program);
         command.arg("serve").arg("--data-dir").arg(data_dir).args(["--listen", "127.0.0.1:0"]);
@@ -50,6 +52,7 @@ impl Peer {
         if std::env::var_os("NIGHTJAR_LOG").is_none() {
             command.env("NIGHTJAR_LOG", "warn");
         }
+        command.envs(settings.iter().copied());
         if let Some(pair) = tls {
             command.env("NIGHTJAR_NATIVE__CERT_FILE", &pair.cert_file);
             command.env("NIGHTJAR_NATIVE__KEY_FILE", &pair.key_file);
@@ -91,6 +94,13 @@ impl Peer {
     /// The process, for its figures.
     pub(crate) fn process(&self) -> Process {
         Process(self.child.id())
+    }
+
+    /// Ends it as a crash would: at once, with nothing written that was not.
+    pub(crate) fn kill(mut self) -> anyhow::Result<()> {
+        self.child.kill()?;
+        self.child.wait()?;
+        Ok(())
     }
 
     /// Asks it to end and waits until it has.

@@ -25,8 +25,8 @@ pub(crate) fn pairs(options: &LoadOptions, run: &str) -> anyhow::Result<Vec<Role
         let conversation = direct(&writer, &reader)?;
         let to = body::To { user: Some(reader.clone()), ..body::To::default() };
         let writing = writing(options, run, to, 1, paces.next());
-        roles.push(Role { uid: reader, conversation: conversation.clone(), writing: None });
-        roles.push(Role { uid: writer, conversation, writing: Some(writing) });
+        roles.push(Role::reader(reader, conversation.clone()));
+        roles.push(Role { writing: Some(writing), ..Role::reader(writer, conversation) });
     }
     Ok(roles)
 }
@@ -43,7 +43,7 @@ pub(crate) fn group(options: &LoadOptions, run: &str) -> anyhow::Result<Vec<Role
         let to = body::To { group: Some(run.to_owned()), ..body::To::default() };
         let writing = (number < options.senders)
             .then(|| writing(options, run, to, members as u64 - 1, paces.next()));
-        Role { uid: format!("{run}-g{number}"), conversation: conversation.clone(), writing }
+        Role { writing, ..Role::reader(format!("{run}-g{number}"), conversation.clone()) }
     });
     Ok(roles.collect())
 }
@@ -68,7 +68,7 @@ fn writing(
 }
 
 /// A JSON object of so many bytes.
-fn content(bytes: usize) -> Bytes {
+pub(crate) fn content(bytes: usize) -> Bytes {
     let frame = r#"{"type":"text","text":""}"#;
     let text = "n".repeat(bytes.max(PAYLOAD_BYTES_MIN) - frame.len());
     Bytes::from(format!(r#"{{"type":"text","text":"{text}"}}"#))

@@ -9,6 +9,7 @@ use std::time::{Duration, Instant};
 use anyhow::Context;
 use nightjar_model::Secret;
 use rustls_pki_types::ServerName;
+use serde::Serialize;
 use tokio::sync::{Semaphore, watch};
 use tokio::task::LocalSet;
 use tokio_rustls::TlsConnector;
@@ -22,7 +23,7 @@ use crate::peer::Peer;
 use crate::process::Process;
 use crate::report::{Cost, Idle, Moment, Part, Report, millis};
 use crate::tally::Tally;
-use crate::{files, relay, roles, tls};
+use crate::{files, relay, restart, roles, tls};
 
 /// Connections opened at a time.
 const OPENING_MAX: usize = 128;
@@ -48,6 +49,9 @@ pub fn bench(options: BenchOptions, program: &Path) -> anyhow::Result<()> {
             let report = block_on(floor(&load, program))?;
             return print(&report);
         }
+        Some(BenchVerb::Restart(options)) => {
+            return print(&block_on(restart::restart(&options, program))?);
+        }
         None => options.load,
     };
     let mut report = block_on(server(&load, program))?;
@@ -62,7 +66,7 @@ pub fn bench(options: BenchOptions, program: &Path) -> anyhow::Result<()> {
     print(&report)
 }
 
-fn print(report: &Report) -> anyhow::Result<()> {
+fn print(report: &impl Serialize) -> anyhow::Result<()> {
     println!("{}", serde_json::to_string(report)?);
     Ok(())
 }
@@ -83,11 +87,9 @@ async fn server(options: &LoadOptions, program: &Path) -> anyhow::Result<Report>
     let directory = tempfile::tempdir().context("no temporary directory could be made")?;
     let Some(url) = &options.server else {
         let pair = options.tls.then(|| tls::make_pair(directory.path())).transpose()?;
-        let peer = Peer::serve(program, directory.path(), pair.as_ref()).await?;
+        let peer = Peer::serve(program, directory.path(), pair.as_ref(), &[]).await?;
         let tls = tls::client_config(pair.as_ref().map(|pair| pair.cert_file.as_path()))?;
-        let http = peer.addresses.http.clone().context("the server has no HTTP address")?;
-        let key = Secret::new(options.admin_key.clone());
-        let admin = Admin::new(&format!("http://{http}"), key, &tls)?;
+        let admin = admin_of(&peer, options, &tls)?;
         let door = door(&peer.addresses.native, options.tls.then_some(("localhost", tls))).await?;
         let run = Run::new(options, door, Keys::Server(Box::new(admin)), Some(peer.process()));
         let mut report = run.go().await?;
@@ -102,6 +104,16 @@ async fn server(options: &LoadOptions, program: &Path) -> anyhow::Result<Report>
     let door = door(&native, options.tls.then_some((name, tls))).await?;
     let process = options.server_pid.map(Process);
     Run::new(options, door, Keys::Server(Box::new(admin)), process).go().await
+}
+
+/// The HTTP API of a server of the tool's own.
+pub(crate) fn admin_of(
+    peer: &Peer,
+    options: &LoadOptions,
+    tls: &Arc<rustls::ClientConfig>,
+) -> anyhow::Result<Admin> {
+    let http = peer.addresses.http.as_ref().context("the server has no HTTP address")?;
+    Admin::new(&format!("http://{http}"), Secret::new(options.admin_key.clone()), tls)
 }
 
 /// The same run against the bare relay.
@@ -121,7 +133,7 @@ async fn floor(options: &LoadOptions, program: &Path) -> anyhow::Result<Report> 
     Ok(Report { peer: "floor", ..report })
 }
 
-async fn door(
+pub(crate) async fn door(
     native: &str,
     tls: Option<(&str, Arc<rustls::ClientConfig>)>,
 ) -> anyhow::Result<Door> {
@@ -141,19 +153,24 @@ async fn door(
 }
 
 /// Everything a run holds.
-struct Run<'a> {
+pub(crate) struct Run<'a> {
     options: &'a LoadOptions,
-    crowd: Crowd,
+    pub(crate) crowd: Crowd,
     phase: watch::Sender<Phase>,
     process: Option<Process>,
     /// Begins the names of this run's users, groups and messages.
-    name: String,
-    pairs: Rc<Tally>,
+    pub(crate) name: String,
+    pub(crate) pairs: Rc<Tally>,
     group: Rc<Tally>,
 }
 
 impl<'a> Run<'a> {
-    fn new(options: &'a LoadOptions, door: Door, keys: Keys, process: Option<Process>) -> Self {
+    pub(crate) fn new(
+        options: &'a LoadOptions,
+        door: Door,
+        keys: Keys,
+        process: Option<Process>,
+    ) -> Self {
         let (sender, phase) = watch::channel(Phase::Quiet);
         let shared = Rc::new(Shared {
             door,
@@ -234,6 +251,20 @@ impl<'a> Run<'a> {
         }
     }
 
+    /// Writes so many messages and waits until they have arrived; answers how many never did.
+    pub(crate) async fn write(&mut self, messages: u64) -> anyhow::Result<u64> {
+        self.join_writers().await?;
+        self.phase.send_replace(Phase::Writing);
+        while self.pairs.sent.get() < messages {
+            if let Some(error) = &*self.crowd.shared.first_error.borrow() {
+                anyhow::bail!("a client failed: {error}");
+            }
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+        self.phase.send_replace(Phase::Quiet);
+        Ok(self.arrive().await)
+    }
+
     fn moment(&self) -> Moment {
         Moment {
             at: Instant::now(),
@@ -267,7 +298,7 @@ impl<'a> Run<'a> {
         let roles = (0..connections)
             .map(|number| {
                 let uid = format!("{}-i{number}", self.name);
-                Ok(Role { conversation: roles::direct(&uid, &uid)?, uid, writing: None })
+                Ok(Role::reader(uid.clone(), roles::direct(&uid, &uid)?))
             })
             .collect::<anyhow::Result<_>>()?;
         self.crowd.join(roles, &self.pairs).await?;
