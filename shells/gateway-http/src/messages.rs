@@ -46,6 +46,8 @@ struct PushBody {
 
 #[derive(Deserialize)]
 struct OptionsBody {
+    persist: Option<bool>,
+    online_only: Option<bool>,
     expires_at: Option<u64>,
     mentions: Option<MentionsBody>,
 }
@@ -67,6 +69,13 @@ impl SendBody {
             (None, None, Some(_)) => return Err(bad("rooms are not offered by this version")),
             _ => return Err(bad("'to' needs exactly one of user, group, room")),
         };
+        let options = self.options.as_ref();
+        let is_fleeting = options.is_some_and(|options| {
+            options.persist == Some(false) || options.online_only == Some(true)
+        });
+        if is_fleeting {
+            return Err(bad("options.persist=false and options.online_only are not supported"));
+        }
         let content = self.content.get();
         if content.len() > limits::CONTENT_BYTES_MAX {
             return Err(Reject::TooLarge.into());
