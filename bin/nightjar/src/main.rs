@@ -36,6 +36,8 @@ enum Verb {
         /// The file.
         file: PathBuf,
     },
+    /// Chat from a terminal.
+    Chat(Box<nightjar_client::ChatOptions>),
     /// Check a stopped server's store; exit 1 if something cannot be.
     Verify {
         /// The server's data directory.
@@ -87,6 +89,7 @@ fn main() -> ExitCode {
         Verb::CheckConfig { file } => {
             config::Config::load(Some(&file)).map(|_| ()).map_err(Into::into)
         }
+        Verb::Chat(options) => return chat(*options),
         Verb::Verify { data_dir } => stores::verify(&data_dir),
         Verb::Export { data_dir, out } => stores::export(&data_dir, &out),
         Verb::Import { data_dir, input } => stores::import(&data_dir, &input),
@@ -96,6 +99,16 @@ fn main() -> ExitCode {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             eprintln!("nightjar: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn chat(options: nightjar_client::ChatOptions) -> ExitCode {
+    match tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build() {
+        Ok(runtime) => runtime.block_on(nightjar_client::chat(options)),
+        Err(error) => {
+            eprintln!("nightjar: no runtime could be made: {error}");
             ExitCode::FAILURE
         }
     }
