@@ -136,4 +136,6 @@ async fn a_full_store_makes_the_decider_wait_and_loses_nothing() {
     }
     seqs.sort_unstable();
     assert_eq!(seqs, (1..=23).collect::<Vec<u64>>());
+    let stored = stage.disk.brought().into_keys().collect::<Vec<u64>>();
+    assert_eq!(stored, seqs, "each commit was submitted again until it was taken");
 }

@@ -143,6 +143,38 @@ fn who_leaves_in_the_turn_of_the_last_messages_has_counted_them() {
     play.is_whole();
 }
 
+#[test]
+fn who_writes_reads_and_is_recalled_in_one_turn_counts_right() {
+    let mut play = Play::start();
+    for name in ["bob/phone", "alice/phone"] {
+        play.online(name);
+    }
+    play.says("alice", "bob");
+    let taken_back = play.says("alice", "bob");
+    let conversation = chat("alice", "bob");
+    let send = Box::new(play.draft(Target::User(uid("alice"))));
+    let together = [
+        ("bob/phone", Command::Send(send)),
+        (
+            "alice/phone",
+            Command::Recall { conversation: conversation.clone(), seq: taken_back.seq },
+        ),
+        ("bob/phone", Command::Read { conversation: conversation.clone(), seq: 1 }),
+        ("alice/phone", Command::Read { conversation, seq: 3 }),
+    ];
+    for (name, command) in together {
+        let origin = Origin::Conn(play.conns[name], 1);
+        play.handle(Input::Command { origin, command });
+    }
+    play.settle();
+    play.says("alice", "bob");
+    play.says("bob", "alice");
+    assert_eq!((play.unread("bob").total, play.unread("alice").total), (1, 1));
+    play.restart();
+    assert_eq!((play.unread("bob").total, play.unread("alice").total), (1, 1));
+    play.is_whole();
+}
+
 /// More users than stay in memory are looked at, so that idle ones leave it.
 fn crowd(play: &mut Play) {
     for n in 0..50_001 {
