@@ -175,6 +175,25 @@ fn who_writes_reads_and_is_recalled_in_one_turn_counts_right() {
     play.is_whole();
 }
 
+#[test]
+fn who_reads_up_to_the_own_message_of_the_same_turn_counts_right() {
+    let mut play = Play::start();
+    play.online("bob/phone");
+    play.says("alice", "bob");
+    let conversation = chat("alice", "bob");
+    let send = Box::new(play.draft(Target::User(uid("alice"))));
+    for command in [Command::Send(send), Command::Read { conversation, seq: 2 }] {
+        let origin = Origin::Conn(play.conns["bob/phone"], 1);
+        play.handle(Input::Command { origin, command });
+    }
+    play.settle();
+    assert_eq!(play.unread("bob").total, 0);
+    play.says("alice", "bob");
+    assert_eq!(play.unread("bob").total, 1);
+    play.restart();
+    assert_eq!(play.unread("bob").total, 1);
+}
+
 /// More users than stay in memory are looked at, so that idle ones leave it.
 fn crowd(play: &mut Play) {
     for n in 0..50_001 {
