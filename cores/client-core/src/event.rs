@@ -58,12 +58,15 @@ pub enum Event {
         /// The numbers.
         standing: Standing,
     },
-    /// A message was taken back by its sender.
+    /// An entry says that a message was taken back. It counts only if `by` may do that: who wrote
+    /// the message, or who owns the group.
     Recalled {
         /// Where.
         conversation: ConversationId,
         /// Which.
         seq: Seq,
+        /// Who says so.
+        by: Uid,
     },
     /// The badge: unread messages over conversations that are not muted.
     Badge {

@@ -108,8 +108,8 @@ impl Client {
     pub(crate) fn arrived_for_good(&mut self, message: Arc<MessageRow>, origin: Origin) {
         self.show_or_post(&message, origin);
         if let Some(seq) = recalled(&message.content) {
-            let conversation = message.conversation.clone();
-            self.tell(Event::Recalled { conversation, seq });
+            let (conversation, by) = (message.conversation.clone(), message.from.clone());
+            self.tell(Event::Recalled { conversation, seq, by });
         }
         self.tell(Event::Message(message));
     }

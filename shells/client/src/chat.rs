@@ -1,9 +1,9 @@
 //! `nightjar chat`: a terminal client, line by line, at home in a terminal and in a pipe.
 
 mod command;
-mod content;
+pub(crate) mod content;
 mod screen;
-mod talk;
+pub(crate) mod talk;
 
 use std::path::PathBuf;
 use std::process::ExitCode;

@@ -214,6 +214,12 @@ impl Client {
         self.task.await.unwrap_or_else(|_| Err(Arc::new(StoreError::Stopped)))
     }
 
+    /// Ends the task wherever it is, as the end of the process would.
+    #[cfg(test)]
+    pub(crate) fn abort(self) {
+        self.task.abort();
+    }
+
     async fn order(&self, order: Order) -> Result<(), Gone> {
         self.orders.send(order).await.map_err(|_| Gone)
     }

@@ -13,6 +13,8 @@ mod clock;
 mod driver;
 mod line;
 pub mod store;
+#[cfg(test)]
+mod tests;
 pub mod transport;
 
 pub use chat::{ChatOptions, chat};

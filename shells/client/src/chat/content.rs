@@ -4,7 +4,7 @@ use nightjar_model::{Content, WallMs};
 use serde_json::Value;
 
 /// The text of a message in one line.
-pub(super) fn text(content: &Content) -> String {
+pub(crate) fn text(content: &Content) -> String {
     let Ok(Value::Object(object)) = serde_json::from_slice(content) else {
         return "[unreadable]".to_owned();
     };
@@ -20,7 +20,7 @@ pub(super) fn text(content: &Content) -> String {
 }
 
 /// A text message's content.
-pub(super) fn content(text: &str) -> Content {
+pub(crate) fn content(text: &str) -> Content {
     serde_json::json!({ "type": "text", "text": text }).to_string().into()
 }
 

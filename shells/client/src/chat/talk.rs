@@ -23,7 +23,7 @@ const HIDDEN_MAX: usize = 1_000;
 const GRACE: Duration = Duration::from_secs(5);
 
 /// A talk without its client.
-pub(super) struct Talk {
+pub(crate) struct Talk {
     me: Uid,
     target: Option<Target>,
     standings: BTreeMap<ConversationId, Standing>,
@@ -39,7 +39,7 @@ pub(super) struct Talk {
 }
 
 /// A talk that goes on.
-pub(super) struct Running {
+pub(crate) struct Running {
     talk: Talk,
     client: Client,
     news: mpsc::Receiver<News>,
@@ -52,7 +52,7 @@ enum Mood {
 }
 
 impl Talk {
-    pub(super) fn new(me: Uid, target: Option<Target>, restored: &Restored) -> Self {
+    pub(crate) fn new(me: Uid, target: Option<Target>, restored: &Restored) -> Self {
         let standings = restored.places.iter().map(|row| (row.conversation.clone(), row.standing));
         let unsent = restored.outgoing.iter().filter(|row| !row.is_failed || row.resumes);
         let unsent = unsent.map(|row| (row.client_msg_id.clone(), content::text(&row.content)));
@@ -70,7 +70,7 @@ impl Talk {
         }
     }
 
-    pub(super) fn with(self, client: Client, news: mpsc::Receiver<News>) -> Running {
+    pub(crate) fn with(self, client: Client, news: mpsc::Receiver<News>) -> Running {
         Running { talk: self, client, news }
     }
 
@@ -115,9 +115,9 @@ impl Talk {
             }
             Event::Badge { unread, .. } => self.badge = unread,
             Event::Synced => print(&format!("{} unread", self.badge)),
-            Event::Recalled { conversation, seq } => {
+            Event::Recalled { conversation, seq, by } => {
                 let place = screen::place(&conversation, &self.me);
-                print(&format!("message #{seq} in {place} was taken back"));
+                print(&format!("{} took back #{seq} in {place}", printable(by.as_str())));
             }
             Event::Typing { conversation, from } => {
                 let place = screen::place(&conversation, &self.me);
@@ -174,7 +174,7 @@ impl Talk {
 impl Running {
     /// Goes on until somebody has enough: the person, the server, or the end of the input once
     /// everything typed is sent.
-    pub(super) async fn run(mut self, mut lines: mpsc::Receiver<String>) -> Result<(), String> {
+    pub(crate) async fn run(mut self, mut lines: mpsc::Receiver<String>) -> Result<(), String> {
         self.open().await;
         let mut until = None;
         let end = loop {

@@ -1,0 +1,130 @@
+//! The client for apps.
+
+use nightjar_client_core::Event;
+use nightjar_model::Reject;
+
+use super::house::{House, chat_of, nowhere, soon, text};
+use crate::store::Store;
+
+#[tokio::test]
+async fn messages_go_both_ways_over_tcp_and_websocket() {
+    let house = House::open();
+    let mut alice = house.phone("alice", vec![house.door().await]).await;
+    let mut bob = house.phone("bob", vec![house.web_door().await]).await;
+    alice.is_there().await;
+    bob.is_there().await;
+    alice.writes("bob", "are you awake?").await;
+    assert_eq!(alice.is_sent().await, 1);
+    assert_eq!(bob.receives().await, "are you awake?");
+    bob.writes("alice", "now I am").await;
+    assert_eq!(bob.is_sent().await, 2);
+    assert_eq!(alice.receives().await, "now I am");
+    alice.client.close().await.unwrap();
+    bob.client.close().await.unwrap();
+}
+
+#[tokio::test]
+async fn what_was_written_without_a_server_goes_out_in_order_after_an_abrupt_end() {
+    let house = House::open();
+    let mut bob = house.phone("bob", vec![house.door().await]).await;
+    bob.is_there().await;
+    let mut alice = house.phone("alice", vec![nowhere().await]).await;
+    for text in ["one", "two", "three"] {
+        alice.writes("bob", text).await;
+        alice.hears(|event| matches!(event, Event::Queued { .. }).then_some(())).await;
+    }
+    // No goodbye, no close: the task is gone in the middle of whatever it does.
+    alice.client.abort();
+    let mut alice = house.phone("alice", vec![house.door().await]).await;
+    for (text, seq) in [("one", 1), ("two", 2), ("three", 3)] {
+        assert_eq!(alice.is_sent().await, seq);
+        assert_eq!(bob.receives().await, text);
+    }
+}
+
+#[tokio::test]
+async fn a_server_that_is_not_there_is_left_for_the_next() {
+    let house = House::open();
+    let mut alice = house.phone("alice", vec![nowhere().await, house.door().await]).await;
+    alice.is_there().await;
+}
+
+#[tokio::test]
+async fn a_restart_brings_what_was_missed_and_nothing_twice() {
+    let house = House::open();
+    let door = house.door().await;
+    let mut alice = house.phone("alice", vec![door.clone()]).await;
+    let mut bob = house.phone("bob", vec![door.clone()]).await;
+    bob.is_there().await;
+    alice.writes("bob", "first").await;
+    assert_eq!(bob.receives().await, "first");
+    bob.client.close().await.unwrap();
+    alice.is_sent().await;
+    for text in ["second", "third"] {
+        alice.writes("bob", text).await;
+        alice.is_sent().await;
+    }
+    let mut bob = house.phone("bob", vec![door]).await;
+    assert_eq!(bob.receives().await, "second");
+    assert_eq!(bob.receives().await, "third");
+    let stored = soon(bob.client.messages(chat_of("alice", "bob"), None, 10)).await.unwrap();
+    assert_eq!(stored.iter().map(text).collect::<Vec<_>>(), ["first", "second", "third"]);
+}
+
+#[tokio::test]
+async fn closing_gives_the_file_back() {
+    let house = House::open();
+    let mut alice = house.phone("alice", vec![house.door().await]).await;
+    alice.is_there().await;
+    alice.client.close().await.unwrap();
+    let name = house.file("alice");
+    let is_held = std::fs::read_dir("/proc/self/fd").unwrap().any(|entry| {
+        std::fs::read_link(entry.unwrap().path()).is_ok_and(|target| target.starts_with(&name))
+    });
+    assert!(!is_held);
+    let (_, restored) = Store::open(&name).await.unwrap();
+    assert!(restored.account.is_synced && restored.account.resume.is_some());
+}
+
+#[tokio::test]
+async fn reading_on_one_side_is_known_after_a_restart() {
+    let house = House::open();
+    let door = house.door().await;
+    let alice = house.phone("alice", vec![door.clone()]).await;
+    let mut bob = house.phone("bob", vec![door.clone()]).await;
+    bob.is_there().await;
+    alice.writes("bob", "read me").await;
+    bob.receives().await;
+    bob.hears(|event| match event {
+        Event::Place { standing, .. } => (standing.unread == 1).then_some(()),
+        _ => None,
+    })
+    .await;
+    bob.client.read(chat_of("alice", "bob"), 1).await.unwrap();
+    bob.hears(|event| match event {
+        Event::Badge { unread, .. } => (*unread == 0).then_some(()),
+        _ => None,
+    })
+    .await;
+    bob.client.close().await.unwrap();
+    let (_, restored) = Store::open(&house.file("bob")).await.unwrap();
+    assert_eq!((restored.places[0].standing.read, restored.places[0].read_told), (1, 1));
+}
+
+#[tokio::test]
+async fn what_the_server_refuses_is_told_with_its_reason() {
+    let house = House::open();
+    let mut alice = house.phone("alice", vec![house.door().await]).await;
+    alice.is_there().await;
+    alice.client.recall(chat_of("alice", "bob"), 7).await.unwrap();
+    let reject = alice
+        .hears(|event| match event {
+            Event::Refused { reject, .. } => Some(*reject),
+            _ => None,
+        })
+        .await;
+    assert!(
+        matches!(reject, Some(Reject::UnknownMessage | Reject::UnknownConversation)),
+        "{reject:?}"
+    );
+}
