@@ -111,7 +111,8 @@ impl Node {
         }
     }
 
-    /// What the device has not stored, the newest activity first.
+    /// What the device has not stored, and what it may still say that it showed: what
+    /// nobody saw yet, and where it may be showing notifications. The newest activity first.
     fn backlog(&self, uid: &Uid, device_id: &DeviceId) -> Vec<Backlog> {
         let Some(user) = self.users.get(uid) else { return Vec::new() };
         let Some(device) = user.devices.get(device_id) else { return Vec::new() };
@@ -119,11 +120,12 @@ impl Node {
             .places()
             .filter_map(|place| {
                 let id = &place.row.conversation;
-                let stored = device.cursor(id, place.row.joined).stored;
-                let settled = device.settled(id, place.row.joined, place.row.read);
-                (stored < place.head()).then(|| {
-                    let head = place.head();
-                    (place.version(), Backlog { conversation: id.clone(), stored, settled, head })
+                let (cursor, head) = (device.cursor(id, place.row.joined), place.head());
+                let (stored, surfaced) = (cursor.stored, cursor.surfaced);
+                let seen = surfaced.max(place.row.read);
+                let may_show = !cursor.showing.is_empty() || cursor.showing_shared;
+                (stored < head || seen < head || may_show).then(|| {
+                    (place.version(), Backlog { conversation: id.clone(), stored, surfaced, head })
                 })
             })
             .collect();

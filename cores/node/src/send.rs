@@ -27,6 +27,9 @@ impl Node {
         if send.content.len() > limits::CONTENT_BYTES_MAX {
             return Err(Reject::TooLarge.into());
         }
+        if is_reserved(&send.content) {
+            return Err(Reject::BadRequest.into());
+        }
         if let Some(first) = self.first_answer(ctx, from, &send)? {
             return Ok(Reply::Sent(first));
         }
@@ -222,6 +225,21 @@ impl Node {
         }
         Ok(Reply::Done)
     }
+}
+
+/// Content types of entries the server writes: a client that reads one believes it.
+const RESERVED: [&str; 2] = ["recall", "members"];
+
+/// Whether people may not write this content.
+fn is_reserved(content: &[u8]) -> bool {
+    #[derive(serde::Deserialize)]
+    struct Known<'a> {
+        #[serde(rename = "type", borrow)]
+        kind: std::borrow::Cow<'a, str>,
+    }
+    // What has no type at all, or one that is no text, is not ours either.
+    serde_json::from_slice::<Known<'_>>(content)
+        .is_ok_and(|known| RESERVED.contains(&known.kind.as_ref()))
 }
 
 /// The conversation a message to this target belongs to.

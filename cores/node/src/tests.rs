@@ -5,6 +5,7 @@ mod bindings;
 mod commits;
 mod deadlines;
 mod events;
+mod hello;
 mod pushes;
 mod reopen;
 mod sync;

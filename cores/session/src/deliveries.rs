@@ -57,11 +57,11 @@ impl Deliveries {
                 self.is_full = true;
                 return;
             }
-            let Backlog { conversation, stored, settled, head } = missing;
+            let Backlog { conversation, stored, surfaced, head } = missing;
             let planned =
                 head.saturating_sub(stored).min(limits::BACKLOG_CONVERSATION_MAX).min(left);
             left -= planned;
-            let mut flow = Flow::resumed(head - planned, stored, settled);
+            let mut flow = Flow::resumed(head - planned, stored, surfaced);
             flow.head = head;
             self.flows.insert(conversation.clone(), Box::new(flow));
             self.queue(&conversation);

@@ -16,7 +16,7 @@ pub(crate) struct Flow {
     pub(crate) head: Seq,
     /// The lanes know that the device stored up to here.
     pub(crate) stored: Seq,
-    /// The lanes know that the device is owed no alert up to here.
+    /// The lanes know that the device showed entries up to here.
     pub(crate) surfaced: Seq,
     /// Delivered, written here, or answered to `history`.
     pub(crate) given: Given<16>,
@@ -48,12 +48,12 @@ pub(crate) enum Pace {
 
 impl Flow {
     /// A conversation of which nothing was given yet.
-    pub(crate) fn resumed(cursor: Seq, stored: Seq, settled: Seq) -> Self {
+    pub(crate) fn resumed(cursor: Seq, stored: Seq, surfaced: Seq) -> Self {
         Self {
             cursor,
             head: cursor,
             stored,
-            surfaced: settled,
+            surfaced,
             given: Given::default(),
             pace: Pace::Idle,
             is_pinned: true,

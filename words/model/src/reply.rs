@@ -139,15 +139,15 @@ pub struct HelloReply {
     pub withdraw: Vec<NotificationId>,
 }
 
-/// What a device has not stored of a conversation.
+/// What a device has not stored, or not shown, of a conversation.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Backlog {
     /// Where.
     pub conversation: ConversationId,
     /// The device has everything up to here.
     pub stored: Seq,
-    /// The device is owed no alert up to here.
-    pub settled: Seq,
+    /// The device showed everything up to here.
+    pub surfaced: Seq,
     /// The newest place.
     pub head: Seq,
 }

@@ -240,11 +240,11 @@ impl Server {
             .into_iter()
             .filter_map(|(conversation, head)| {
                 let cursor = self.cursors.entry(conversation.clone()).or_default();
-                let (stored, settled) = (cursor.stored, cursor.surfaced);
-                (stored.min(settled) < head).then_some(Backlog {
+                let (stored, surfaced) = (cursor.stored, cursor.surfaced);
+                (stored.min(surfaced) < head).then_some(Backlog {
                     conversation,
                     stored,
-                    settled,
+                    surfaced,
                     head,
                 })
             })

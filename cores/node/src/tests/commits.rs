@@ -179,3 +179,16 @@ fn an_ack_for_a_conversation_of_others_changes_nothing() {
     assert_eq!(play.ask("mallory/phone", read), Err(Reject::UnknownConversation));
     assert_eq!(play.pushed(), ["bob/phone"]);
 }
+
+/// What the server says of a conversation, nobody else can say.
+#[test]
+fn a_message_in_the_form_of_a_recall_is_refused() {
+    let mut play = Play::start();
+    for content in [r#"{"type":"recall","target":1}"#, r#"{"a":1,"type":"\u0072ecall"}"#] {
+        let mut draft = play.draft(Target::User(uid("bob")));
+        draft.content = content.into();
+        let from = uid("mallory");
+        let reply = play.operator(Command::SendAs { from, send: Box::new(draft) });
+        assert_eq!(reply, Err(Reject::BadRequest), "{content}");
+    }
+}

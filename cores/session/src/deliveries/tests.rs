@@ -47,8 +47,8 @@ fn claim(conversation: &ConversationId, stored: Seq, surfaced: Seq) -> Claim {
     Claim { conversation: conversation.clone(), stored, surfaced }
 }
 
-fn backlog(n: usize, stored: Seq, settled: Seq, head: Seq) -> Backlog {
-    Backlog { conversation: chat(n), stored, settled, head }
+fn backlog(n: usize, stored: Seq, surfaced: Seq, head: Seq) -> Backlog {
+    Backlog { conversation: chat(n), stored, surfaced, head }
 }
 
 fn wake(deliveries: &mut Deliveries, seq: Seq) -> Vec<Seq> {

@@ -182,7 +182,7 @@ fn perform(form: Form, backlog: u64, lines: &[Line]) -> Record {
 
 fn missing(n: usize) -> Backlog {
     let conversation = if n == 1 { chat() } else { group(n) };
-    Backlog { conversation, stored: 1, settled: 3, head: n as Seq * 4 }
+    Backlog { conversation, stored: 1, surfaced: 3, head: n as Seq * 4 }
 }
 
 proptest! {

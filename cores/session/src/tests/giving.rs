@@ -25,8 +25,8 @@ fn lanes_get_ack(stage: &mut Stage) -> Vec<(Seq, Seq)> {
     }
 }
 
-fn missing(stored: Seq, settled: Seq, head: Seq) -> Vec<Backlog> {
-    vec![Backlog { conversation: chat(), stored, settled, head }]
+fn missing(stored: Seq, surfaced: Seq, head: Seq) -> Vec<Backlog> {
+    vec![Backlog { conversation: chat(), stored, surfaced, head }]
 }
 
 #[test]
@@ -235,7 +235,7 @@ fn a_pull_of_a_conversation_the_user_left_is_forgotten() {
 fn many_conversations_share_one_window() {
     let mut stage = Stage::new(Form::Binary);
     let backlog: Vec<Backlog> = (0..20)
-        .map(|n| Backlog { conversation: group(n), stored: 0, settled: 0, head: 20 })
+        .map(|n| Backlog { conversation: group(n), stored: 0, surfaced: 0, head: 20 })
         .collect();
     stage.joins(backlog);
     let mut given = Vec::new();
