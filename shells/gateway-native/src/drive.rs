@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use nightjar_decider::{Connection, Mail};
 use nightjar_model::{Mono, Reject, Secret};
-use nightjar_session::{Claims, Input, Output, RequestId, Session};
+use nightjar_session::{Claims, Frame, Input, Output, RequestId, Session};
 use tokio::time::{Instant, sleep_until, timeout};
 
 use crate::gateway::NativeGateway;
@@ -17,6 +17,8 @@ use crate::transport::{Received, Transport};
 
 /// Clients of a draining server come back spread over so long.
 const RECONNECT_SPREAD_MS: u64 = 3_000;
+/// Frames are joined into one write up to this many bytes, and one frame more.
+const WRITE_BYTES: usize = 64 << 10;
 /// A connection that is over may take so long to write its last words.
 const LAST_WORDS: Duration = Duration::from_secs(1);
 /// Without any deadline the connection looks at its session this often.
@@ -130,10 +132,10 @@ async fn carry_out<T: Transport>(
 ) -> Option<u64> {
     while !transport.is_writing() {
         let mut queued = 0;
-        while queued < FRAMES_A_WRITE {
+        while queued < WRITE_BYTES {
             match next_step(gateway, transport, session, connection, address) {
                 Step::Quiet => break,
-                Step::Queued => queued += 1,
+                Step::Queued { bytes } => queued += bytes,
                 Step::Given(given) => given.await,
                 Step::Verified => {}
                 Step::Close { linger_ms } => return Some(linger_ms),
@@ -154,7 +156,7 @@ async fn carry_out<T: Transport>(
 /// room would be taken in every idle connection.
 enum Step<F> {
     Quiet,
-    Queued,
+    Queued { bytes: usize },
     Given(F),
     Verified,
     Close { linger_ms: u64 },
@@ -170,8 +172,12 @@ fn next_step<'a, T: Transport>(
     match session.poll() {
         None => Step::Quiet,
         Some(Output::Send(frame)) => {
+            let bytes = match &frame {
+                Frame::Binary(packet) => packet.len(),
+                Frame::Text(text) => text.len(),
+            };
             transport.queue(frame);
-            Step::Queued
+            Step::Queued { bytes }
         }
         Some(Output::Verify { token }) => {
             let result = verify(gateway, &token, address);
@@ -182,9 +188,6 @@ fn next_step<'a, T: Transport>(
         Some(Output::Close { linger_ms }) => Step::Close { linger_ms },
     }
 }
-
-/// Frames joined into one write.
-const FRAMES_A_WRITE: usize = 64;
 
 /// Gives the kernel what it takes at once.
 async fn write_now<T: Transport>(transport: &mut T) -> io::Result<()> {
