@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use nightjar_domain::{
     Changes, Commit, Conversation, Durability, Missing, Rows, Scan, Stop, User, WorkRow,
 };
+use nightjar_model::sabotage::Sabotage;
 use nightjar_model::{ConnId, ConversationId, DeviceId, Lane, Mono, Now, Reject, Reply, Seq, Uid};
 use nightjar_push::{Queue, Ticket};
 
@@ -290,7 +291,8 @@ impl Node {
         self.pending.add(&mut self.changes.writes);
         let writes = self.pending.take();
         let needs_power = std::mem::take(&mut self.changes.needs_power);
-        let durability = if needs_power { Durability::Power } else { Durability::Process };
+        let is_held = needs_power && !Sabotage::AckBeforeFsync.is_on();
+        let durability = if is_held { Durability::Power } else { Durability::Process };
         let commit = (!writes.is_empty()).then_some(Commit { writes, durability });
         self.recorder.end_turn(self.turn);
         Turn { number: self.turn, commit, effects: std::mem::take(&mut self.effects) }

@@ -79,8 +79,9 @@ impl World {
         self.start_app(no);
     }
 
-    /// The app's back end tells the server where the device can be pushed.
+    /// The app's back end tells the server where the device can be pushed, until it is answered.
     pub fn bind(&mut self, no: PhoneNo) {
+        self.unbound.insert(no);
         let phone = &self.phones[no];
         let binding = Binding {
             key: binding_key(),
@@ -91,6 +92,7 @@ impl World {
         };
         let (uid, device_id) = (phone.uid.clone(), phone.device_id.clone());
         self.api(Command::PutBinding { uid, device_id, binding });
+        self.binds.insert(self.api_calls, no);
     }
 
     /// The operating system gives the app a new push token; the old one is dead.

@@ -228,7 +228,7 @@ impl World {
         self.reference.learn(commit, Fact::Recalled(place.clone()));
         for phone in 0..self.phones.len() {
             self.reference.dark.close_one(phone, &place);
-            self.owe_withdrawals(phone, conversation, None);
+            self.owe_withdrawals(phone, conversation, Some(seq));
         }
     }
 
@@ -312,6 +312,13 @@ impl World {
                 {
                     let uid = self.reference.owners[phone].clone();
                     self.reference.badges.left(&uid, *bv, *unread);
+                }
+            }
+            Ok(Reply::Done) => {
+                if let Origin::Api(call) = origin
+                    && let Some(phone) = self.binds.remove(&call)
+                {
+                    self.unbound.remove(&phone);
                 }
             }
             Ok(Reply::Unread(unread)) => self.unread_answered(origin, unread.total),

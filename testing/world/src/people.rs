@@ -158,6 +158,7 @@ impl World {
                 }
             }
             0..10 if self.phones[no].is_signed_in => self.foreground(no),
+            10 if runs && !is_foreground && !self.phones[no].is_frozen => self.glance(no),
             10..14 => self.freeze(no),
             14..17 => self.thaw(no),
             17..19 if runs => self.swipe_away(no),
@@ -171,6 +172,14 @@ impl World {
             }
             _ => {}
         }
+    }
+
+    /// The app is on the screen for a moment and leaves it again.
+    fn glance(&mut self, no: PhoneNo) {
+        self.foreground(no);
+        let after_ms = self.rng.u64(20..300);
+        let boot = self.phones[no].boot;
+        self.agenda.after(after_ms, What::Leave(no, boot));
     }
 
     /// What happens to accounts and tokens.

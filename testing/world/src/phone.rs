@@ -21,6 +21,9 @@ use crate::server::WALL_START_MS;
 use crate::stranger::Stranger;
 use crate::world::{What, World};
 
+/// So many timers in a row, a millisecond apart: the app wakes for nothing.
+const TIMERS_IN_A_ROW_MAX: u32 = 1_000;
+
 /// Which phone; also for a laptop or a tab.
 pub type PhoneNo = usize;
 
@@ -59,6 +62,8 @@ pub(crate) struct Phone {
     pub(crate) connections: BTreeMap<ConnectionId, ConnId>,
     unread: VecDeque<(ConnectionId, Down)>,
     timer_at_ms: Option<u64>,
+    /// The last timer, and how many came in a row before it.
+    timers: (u64, u32),
 }
 
 /// What runs on it.
@@ -112,6 +117,7 @@ impl Phone {
             connections: BTreeMap::new(),
             unread: VecDeque::new(),
             timer_at_ms: None,
+            timers: (0, 0),
         }
     }
 
@@ -372,7 +378,8 @@ impl World {
             None => None,
         };
         let Some(at) = wait_until else { return };
-        let at_ms = now_ms + at.since(now.mono);
+        // Waking up takes a while, too.
+        let at_ms = (now_ms + at.since(now.mono)).max(phone.timers.0 + 1);
         if phone.timer_at_ms.is_none_or(|planned| at_ms < planned) {
             phone.timer_at_ms = Some(at_ms);
             self.agenda.at(at_ms, What::PhoneTimer(no, phone.boot));
@@ -391,6 +398,12 @@ impl World {
             return;
         }
         phone.timer_at_ms = None;
+        let is_next = now_ms <= phone.timers.0 + 1;
+        phone.timers = (now_ms, if is_next { phone.timers.1 + 1 } else { 0 });
+        if phone.timers.1 == TIMERS_IN_A_ROW_MAX {
+            self.cover("app_spins");
+        }
+        let phone = &self.phones[no];
         let wait_until = match &phone.app {
             Some(App::Ours(client)) => client.wait_until(),
             Some(App::Strange(stranger)) => stranger.wait_until(),

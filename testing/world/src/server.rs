@@ -172,6 +172,9 @@ impl World {
         self.play.line(now_ms, "server", || format!("is ready (process {number})"));
         self.reference.ready(now_ms);
         self.reference.looks_behind = true;
+        for phone in self.unbound.clone() {
+            self.agenda.after(500, What::Bind(phone));
+        }
         self.plan_turn(now_ms);
     }
 

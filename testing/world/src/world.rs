@@ -50,6 +50,9 @@ pub struct World {
     pub(crate) tickets: BTreeMap<Ticket, (PhoneNo, bool)>,
     /// Notifications whose names a loss of power may have taken from the server.
     pub(crate) doubtful: BTreeSet<(PhoneNo, Place)>,
+    /// Bindings by question, and phones whose back end has no answer yet.
+    pub(crate) binds: BTreeMap<u64, PhoneNo>,
+    pub(crate) unbound: BTreeSet<PhoneNo>,
     /// Totals the operator asked for, by question.
     pub(crate) unread_asked: BTreeMap<u64, Uid>,
     pub(crate) acts_until_ms: u64,
@@ -87,6 +90,7 @@ pub(crate) enum What {
     LateReport(PhoneNo, u32),
     NewToken(PhoneNo, u32, Secret<String>),
     Freeze(PhoneNo, u32),
+    Leave(PhoneNo, u32),
     Bind(PhoneNo),
     DiskRecovers,
     ProviderRecovers,
@@ -135,6 +139,8 @@ impl World {
             dead_tokens: BTreeSet::new(),
             tickets: BTreeMap::new(),
             doubtful: BTreeSet::new(),
+            binds: BTreeMap::new(),
+            unbound: BTreeSet::new(),
             unread_asked: BTreeMap::new(),
             acts_until_ms: 0,
             is_watching: false,
@@ -180,6 +186,11 @@ impl World {
             What::Freeze(no, boot) => {
                 if self.phones[no].boot == boot && !self.phones[no].is_foreground() {
                     self.freeze(no);
+                }
+            }
+            What::Leave(no, boot) => {
+                if self.phones[no].boot == boot && !self.phones[no].is_frozen {
+                    self.background(no, 0);
                 }
             }
             What::Bind(no) => self.bind(no),

@@ -204,6 +204,7 @@ impl Dark {
         answer: &Answer,
         now_ms: u64,
     ) {
+        self.catch_up(phone, now_ms);
         let lane = self.lanes.entry((phone, place.0.clone())).or_default();
         if lane.flying != Some(ticket) {
             return;
