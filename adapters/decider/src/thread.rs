@@ -16,7 +16,7 @@ const INPUTS_A_TURN_MAX: usize = 512;
 /// How long to wait when the store has no room.
 const FULL_WAIT: Duration = Duration::from_millis(1);
 /// Turns on the way out: what is gathered is written, what is queued is answered.
-const LAST_TURNS_MAX: usize = 64;
+const LAST_TURNS_MAX: usize = 1_024;
 
 /// Why a decider did not start.
 #[derive(Debug)]

@@ -291,7 +291,7 @@ impl Node {
             }
             true
         });
-        self.dirty.insert(uid.clone());
+        self.flush.cursor(uid);
     }
 
     /// What is at the provider for a conversation of a device: the place, and whether it shares
@@ -506,7 +506,7 @@ impl Node {
             Some(detail),
         );
         self.recorder.outcome(flight, answer, ctx.now.wall);
-        self.plan_flush(ctx.now);
+        self.flush.plan(ctx.now);
     }
 
     /// The provider took it: the debt is closed, and the device may be showing it.

@@ -13,6 +13,7 @@ mod aggregates;
 mod alert;
 mod bindings;
 mod device;
+mod flush;
 mod inspect;
 mod node;
 mod pending;

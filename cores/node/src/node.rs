@@ -9,13 +9,11 @@ use nightjar_model::sabotage::Sabotage;
 use nightjar_model::{ConnId, ConversationId, DeviceId, Lane, Mono, Now, Reject, Reply, Seq, Uid};
 use nightjar_push::{Queue, Ticket};
 
+use crate::flush::Flush;
 use crate::pending::Pending;
 use crate::record::Recorder;
 use crate::work::OpenWork;
 use crate::{Command, Effect, Input, NodeConfig, Origin, Turn};
-
-/// Cursor writes are gathered for so long.
-const FLUSH_MS: u64 = 50;
 
 /// One node. See the crate's page for how to drive it.
 pub struct Node {
@@ -27,10 +25,7 @@ pub struct Node {
     pub(crate) work: BTreeMap<(Lane, ConversationId), OpenWork>,
     /// Work to look at, in order.
     pub(crate) ready: VecDeque<(Lane, ConversationId)>,
-    /// Work that may be done, and users with cursors to write.
-    pub(crate) maybe_done: BTreeSet<(Lane, ConversationId)>,
-    pub(crate) dirty: BTreeSet<Uid>,
-    flush_at: Option<Mono>,
+    pub(crate) flush: Flush,
     /// One deadline per device.
     pub(crate) timers: BTreeSet<(Mono, Uid, DeviceId)>,
     /// When a withdrawal over a connection counts as unanswered.
@@ -100,9 +95,7 @@ impl Node {
             conns: BTreeMap::new(),
             work: BTreeMap::new(),
             ready: VecDeque::new(),
-            maybe_done: BTreeSet::new(),
-            dirty: BTreeSet::new(),
-            flush_at: None,
+            flush: Flush::default(),
             timers: BTreeSet::new(),
             withdraw_timers: BTreeSet::new(),
             shifted_until: Mono(0),
@@ -277,8 +270,8 @@ impl Node {
             node.fire_deadlines(ctx)?;
             node.fire_withdrawals(ctx);
             let more = node.let_pushes_leave(ctx)?;
-            node.flush(ctx);
-            Ok(more || !node.ready.is_empty())
+            let goes_on = node.flush(ctx);
+            Ok(more || goes_on || !node.ready.is_empty())
         })
     }
 
@@ -306,7 +299,7 @@ impl Node {
         }
         let deadline = self.timers.first().map(|(at, ..)| (*at).max(self.shifted_until));
         let withdrawal = self.withdraw_timers.first().map(|(at, ..)| *at);
-        [deadline, withdrawal, self.queue.wait_until(), self.flush_at].into_iter().flatten().min()
+        [deadline, withdrawal, self.queue.wait_until(), self.flush.at()].into_iter().flatten().min()
     }
 
     /// Counters since the node was opened.
@@ -321,43 +314,9 @@ impl Node {
         (self.conversations.len(), self.users.len(), self.work.len(), self.queue.len())
     }
 
-    /// Something gathered waits to be written.
-    pub(crate) fn plan_flush(&mut self, now: Now) {
-        if self.flush_at.is_none() {
-            self.flush_at = Some(now.mono.after(FLUSH_MS));
-        }
-    }
-
-    /// What is gathered is written by the next [`Node::settle`], whatever the time.
+    /// What is gathered is written by the next calls of [`Node::settle`], whatever the time.
     pub fn flush_next(&mut self) {
-        self.flush_at = Some(Mono(0));
-    }
-
-    fn flush(&mut self, ctx: Ctx<'_>) {
-        if self.recorder.has_rows() || !self.dirty.is_empty() || !self.maybe_done.is_empty() {
-            self.plan_flush(ctx.now);
-        }
-        if self.flush_at.is_none_or(|at| at > ctx.now.mono) {
-            return;
-        }
-        self.flush_at = None;
-        for uid in std::mem::take(&mut self.dirty) {
-            if let Some(user) = self.users.get_mut(&uid) {
-                for row in user.take_dirty_cursors() {
-                    self.changes.put(nightjar_domain::Row::Cursor(row));
-                }
-            }
-        }
-        self.close_done_work();
-        self.recorder.write_steps(&mut self.changes);
-        self.evict();
-    }
-
-    /// Remembers that a device's cursor changed and that its debts may all be closed.
-    pub(crate) fn touched(&mut self, now: Now, uid: &Uid, conversation: &ConversationId) {
-        self.dirty.insert(uid.clone());
-        self.maybe_done.insert((Lane::of_user(uid), conversation.clone()));
-        self.plan_flush(now);
+        self.flush.hurry();
     }
 
     pub(crate) fn notice(&mut self, conn: ConnId, notice: nightjar_model::Notice) {

@@ -261,7 +261,7 @@ impl Node {
             let device_id = Some(me.device_id.clone());
             let scope = (&me.uid, &row.conversation);
             self.recorder.step(ctx.now.wall, scope, device_id, (row.seq, row.seq), step, None);
-            self.plan_flush(ctx.now);
+            self.flush.plan(ctx.now);
         }
         Ok(Reply::Done)
     }

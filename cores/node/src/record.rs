@@ -72,10 +72,11 @@ impl Recorder {
         self.rows.iter().filter(move |row| row.uid.as_ref() == uid && row.conversation == *id)
     }
 
-    /// Moves the gathered steps into the next commit.
-    pub(crate) fn write_steps(&mut self, changes: &mut Changes) {
+    /// Moves the first gathered steps into the next commit.
+    pub(crate) fn write_steps(&mut self, changes: &mut Changes, steps_max: usize) {
         self.newest.clear();
-        for row in self.rows.drain(..) {
+        let count = steps_max.min(self.rows.len());
+        for row in self.rows.drain(..count) {
             changes.put(Row::Trace(row));
         }
     }

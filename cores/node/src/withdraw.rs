@@ -237,7 +237,7 @@ impl Node {
         for nid in ids {
             if let Some((id, _)) = device.withdrawing.remove(nid) {
                 let lane = nightjar_model::Lane::of_user(&key.uid);
-                self.maybe_done.insert((lane, id));
+                self.flush.work(lane, id);
             }
         }
     }

@@ -1,6 +1,6 @@
 //! Open work: what members of a user lane may be owed in a conversation.
 
-use std::collections::VecDeque;
+use std::collections::{BTreeSet, VecDeque};
 use std::sync::Arc;
 
 use nightjar_domain::{Missing, WorkRow};
@@ -122,8 +122,8 @@ impl Node {
             work.looked = last;
             work.senders.retain(|(seq, _)| *seq > last);
         }
-        self.maybe_done.insert(key);
-        self.plan_flush(ctx.now);
+        self.flush.work(key.0, key.1);
+        self.flush.plan(ctx.now);
         Ok(())
     }
 
@@ -275,8 +275,8 @@ impl Node {
     }
 
     /// Removes work whose debts are all closed, in the commit that writes the cursors.
-    pub(crate) fn close_done_work(&mut self) {
-        for key in std::mem::take(&mut self.maybe_done) {
+    pub(crate) fn close_done_work(&mut self, lane: Lane, maybe_done: BTreeSet<ConversationId>) {
+        for key in maybe_done.into_iter().map(|id| (lane, id)) {
             let Some(work) = self.work.get(&key) else { continue };
             if work.looked < work.head || !self.is_done(&key) {
                 continue;

@@ -192,3 +192,28 @@ fn a_message_in_the_form_of_a_recall_is_refused() {
         assert_eq!(reply, Err(Reject::BadRequest), "{content}");
     }
 }
+
+/// Everybody waits for a commit, so a thousand members who acknowledge at once share several.
+#[test]
+fn what_a_large_group_acknowledges_at_once_is_written_over_several_turns() {
+    let mut play = Play::start();
+    let names: Vec<String> = (0..600).map(|n| format!("u{n}/phone")).collect();
+    let uids: Vec<&str> = names.iter().map(|name| name.split_once('/').unwrap().0).collect();
+    play.group("crew", "alice", &uids);
+    for name in &names {
+        play.online(name);
+    }
+    play.tells("alice", "crew");
+    play.after(1_000);
+    play.commits.clear();
+    for name in &names {
+        let item = AckItem { conversation: group("crew"), stored: 2, surfaced: 2 };
+        let origin = Origin::Conn(play.conns[name], 2);
+        play.handle(Input::Command { origin, command: Command::Ack(vec![item]) });
+    }
+    play.after(1_000);
+    let rows: Vec<usize> = play.commits.iter().map(|commit| commit.writes.len()).collect();
+    assert!(rows.iter().all(|rows| *rows <= 800), "{rows:?}");
+    assert!(rows.iter().sum::<usize>() >= 600, "{rows:?}");
+    play.is_whole();
+}
