@@ -32,12 +32,7 @@ pub(crate) struct StreamTransport<S> {
 
 impl<S: AsyncRead + AsyncWrite + Unpin> StreamTransport<S> {
     pub(crate) fn new(stream: S) -> Self {
-        Self {
-            stream,
-            received: BytesMut::new(),
-            writing: Bytes::new(),
-            queued: BytesMut::new(),
-        }
+        Self { stream, received: BytesMut::new(), writing: Bytes::new(), queued: BytesMut::new() }
     }
 
     /// Bytes from the socket; `None` at its end.
