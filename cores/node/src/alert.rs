@@ -116,8 +116,10 @@ impl Node {
         let Some(device) = user.and_then(|user| user.devices.get_mut(device_id)) else {
             return Ok(());
         };
+        if Sabotage::UnresponsiveNeverSet.is_on() {
+            return Ok(());
+        }
         if let Some(link) = &mut device.link
-            && !Sabotage::UnresponsiveNeverSet.is_on()
             && let Some(next) = link.reach.next(ReachEvent::DeadlineMissed)
         {
             link.reach = next;

@@ -17,6 +17,9 @@ use crate::reference::{Ask, Fact, Kind, Message, Place};
 use crate::server::WALL_START_MS;
 use crate::world::World;
 
+/// The longest wait between two attempts, and the slack.
+const RETRY_MS_MAX: u64 = 61_000;
+
 impl World {
     /// A command goes to the node.
     pub(crate) fn server_asks(&mut self, origin: Origin, ask: Ask) {
@@ -204,10 +207,11 @@ impl World {
 
     /// Every device of the others that can be pushed is owed the message.
     fn owe(&mut self, from: &nightjar_model::Uid, place: &Place) {
+        let now_ms = self.agenda.now_ms();
         for uid in self.reference.members(&place.0).into_iter().filter(|uid| uid != from) {
             for phone in self.reference.phones_of(&uid) {
                 if self.reference.known.bound.contains_key(&phone) {
-                    self.reference.dark.owe(phone, place);
+                    self.reference.dark.owe(phone, place, now_ms);
                     self.watch();
                 }
             }
@@ -280,7 +284,7 @@ impl World {
         let is_wrong = delivery.alert
             && !delivery.pushed
             && alerts.surfaced_upto(phone, &place.0) < place.1
-            && alerts.was_taken(phone, &place, now_ms);
+            && alerts.was_taken_alone(phone, &place, now_ms);
         if is_wrong {
             let name = &self.phones[phone].name;
             let text = format!("{name} is given {} #{} as if not pushed", place.0, place.1);
@@ -333,13 +337,15 @@ impl World {
         if !is_taken {
             self.cover("pushes_not_taken");
         }
-        if let Some((phone, _)) = self.tickets.remove(&ticket)
-            && answer.outcome == Outcome::TokenInvalid
-        {
-            self.dead_tokens.insert(phone);
+        if let Some((phone, is_alert)) = self.tickets.remove(&ticket) {
+            if answer.outcome == Outcome::TokenInvalid {
+                self.dead_tokens.insert(phone);
+            }
+            if !is_alert && !is_taken {
+                self.retries.insert(phone, now_ms + RETRY_MS_MAX);
+            }
         }
-        let Some((phone, place, _)) = self.reference.alerts.answered(ticket, is_taken, now_ms)
-        else {
+        let Some((phone, place)) = self.reference.alerts.answered(ticket, is_taken, now_ms) else {
             return;
         };
         self.reference.dark.answered(phone, &place, ticket, answer, now_ms);

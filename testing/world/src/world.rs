@@ -48,6 +48,8 @@ pub struct World {
     pub(crate) dead_tokens: BTreeSet<PhoneNo>,
     /// Requests at the provider: for which phone, and whether it is an alert.
     pub(crate) tickets: BTreeMap<Ticket, (PhoneNo, bool)>,
+    /// Phones whose withdrawal the provider did not take; it is tried again until then.
+    pub(crate) retries: BTreeMap<PhoneNo, u64>,
     /// Notifications whose names a loss of power may have taken from the server.
     pub(crate) doubtful: BTreeSet<(PhoneNo, Place)>,
     /// Bindings by question, and phones whose back end has no answer yet.
@@ -138,6 +140,7 @@ impl World {
             delivered: BTreeMap::new(),
             dead_tokens: BTreeSet::new(),
             tickets: BTreeMap::new(),
+            retries: BTreeMap::new(),
             doubtful: BTreeSet::new(),
             binds: BTreeMap::new(),
             unbound: BTreeSet::new(),
@@ -255,6 +258,12 @@ impl World {
     #[must_use]
     pub fn violation(&self) -> Option<&Violation> {
         self.violation.as_ref()
+    }
+
+    /// Alerts handed over so far.
+    #[must_use]
+    pub fn pushes(&self) -> u64 {
+        self.coverage.get("pushes").copied().unwrap_or(0)
     }
 
     /// The run as a play.

@@ -1,7 +1,7 @@
 //! P3: a message is handed over for a device once, under one name; again only when the provider
 //! did not take it, or across a crash. What was shown, read or taken back is not alerted.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use nightjar_model::{ConversationId, Seq};
 use nightjar_push::Ticket;
@@ -14,6 +14,8 @@ use crate::reference::Place;
 pub(crate) struct Alerts {
     /// The provider said that it took it, and the server heard it.
     delivered: BTreeMap<(PhoneNo, Place), u64>,
+    /// Of these, those under the conversation's name.
+    shared: BTreeSet<(PhoneNo, Place)>,
     /// Shown on the device up to here, as the server heard it.
     surfaced: BTreeMap<(PhoneNo, ConversationId), Seq>,
     /// Requests at the provider.
@@ -47,18 +49,27 @@ impl Alerts {
         None
     }
 
-    /// The server hears an answer; the phone, the place, and whether the id was shared.
+    /// The server hears an answer; the phone and the place it is about.
     pub(crate) fn answered(
         &mut self,
         ticket: Ticket,
         is_taken: bool,
         now_ms: u64,
-    ) -> Option<(PhoneNo, Place, bool)> {
+    ) -> Option<(PhoneNo, Place)> {
         let (phone, place, is_shared) = self.flying.remove(&ticket)?;
         if is_taken {
             self.delivered.insert((phone, place.clone()), now_ms);
+            if is_shared {
+                self.shared.insert((phone, place.clone()));
+            }
         }
-        Some((phone, place, is_shared))
+        Some((phone, place))
+    }
+
+    /// The same, under the message's own name. A shared notification may have been taken back for
+    /// other messages meanwhile.
+    pub(crate) fn was_taken_alone(&self, phone: PhoneNo, place: &Place, now_ms: u64) -> bool {
+        self.was_taken(phone, place, now_ms) && !self.shared.contains(&(phone, place.clone()))
     }
 
     /// Whether the server heard before this moment that the provider took it.

@@ -40,7 +40,8 @@ impl Reference {
         let mut holds = false;
         for (_, fact) in safe_facts {
             match fact {
-                Fact::Bound(other, bound) if *other == phone => holds = bound == token,
+                // A device's older token is still its own until somebody else binds it.
+                Fact::Bound(other, bound) if *other == phone => holds |= bound == token,
                 Fact::Bound(_, bound) if bound == token => holds = false,
                 Fact::Unbound(other) | Fact::SignedOut(other) if *other == phone => holds = false,
                 _ => {}

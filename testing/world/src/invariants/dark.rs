@@ -36,7 +36,8 @@ struct View {
     conn: Option<ConnId>,
     told: Told,
     since_ms: u64,
-    is_unresponsive: bool,
+    /// It let a deadline pass then, and was silent since.
+    unresponsive_since_ms: Option<u64>,
 }
 
 /// What the app told last.
@@ -51,8 +52,10 @@ pub(crate) enum Told {
 /// One message for one device.
 #[derive(Debug, Default)]
 struct Debt {
-    /// When the message was safe; the sender could know from then on.
-    since_ms: Option<u64>,
+    /// When the message was accepted: waits count from there.
+    since_ms: u64,
+    /// When it was safe: nothing could leave before.
+    safe_ms: Option<u64>,
 }
 
 /// The pushes of one conversation to one device.
@@ -65,8 +68,11 @@ struct Lane {
 
 impl View {
     fn due_ms(&self, since_ms: u64) -> u64 {
-        if self.conn.is_none() || self.is_unresponsive {
+        if self.conn.is_none() {
             return since_ms;
+        }
+        if let Some(unresponsive_since_ms) = self.unresponsive_since_ms {
+            return since_ms.max(unresponsive_since_ms);
         }
         let start_ms = since_ms.max(self.since_ms);
         match self.told {
@@ -87,15 +93,16 @@ impl Dark {
     }
 
     /// The message is to be told on the device.
-    pub(crate) fn owe(&mut self, phone: PhoneNo, place: &Place) {
-        self.debts.insert((phone, place.0.clone(), place.1), Debt::default());
+    pub(crate) fn owe(&mut self, phone: PhoneNo, place: &Place, now_ms: u64) {
+        let debt = Debt { since_ms: now_ms, safe_ms: None };
+        self.debts.insert((phone, place.0.clone(), place.1), debt);
     }
 
     /// The message's commit is safe.
     pub(crate) fn safe(&mut self, place: &Place, now_ms: u64) {
         for (key, debt) in &mut self.debts {
             if key.1 == place.0 && key.2 == place.1 {
-                debt.since_ms.get_or_insert(now_ms);
+                debt.safe_ms.get_or_insert(now_ms);
             }
         }
     }
@@ -132,7 +139,7 @@ impl Dark {
     /// The device logged in over this connection.
     pub(crate) fn joined(&mut self, phone: PhoneNo, conn: ConnId, told: Told, now_ms: u64) {
         self.views[phone] =
-            View { conn: Some(conn), told, since_ms: now_ms, is_unresponsive: false };
+            View { conn: Some(conn), told, since_ms: now_ms, unresponsive_since_ms: None };
     }
 
     /// A frame came over this connection.
@@ -142,8 +149,7 @@ impl Dark {
         }
         self.catch_up(phone, now_ms);
         let view = &mut self.views[phone];
-        if view.is_unresponsive {
-            view.is_unresponsive = false;
+        if view.unresponsive_since_ms.take().is_some() {
             view.since_ms = now_ms;
         }
     }
@@ -171,7 +177,7 @@ impl Dark {
     }
 
     pub(crate) fn is_live(&self, phone: PhoneNo) -> bool {
-        self.views[phone].conn.is_some() && !self.views[phone].is_unresponsive
+        self.views[phone].conn.is_some() && self.views[phone].unresponsive_since_ms.is_none()
     }
 
     pub(crate) fn conn(&self, phone: PhoneNo) -> Option<ConnId> {
@@ -181,13 +187,15 @@ impl Dark {
     /// A device that let a deadline pass is unresponsive.
     fn catch_up(&mut self, phone: PhoneNo, now_ms: u64) {
         let view = &self.views[phone];
-        let missed = self.debts.iter().filter(|(key, _)| key.0 == phone).any(|(_, debt)| {
-            debt.since_ms
-                .is_some_and(|since| view.due_ms(since).max(self.excused_until_ms) < now_ms)
-        });
-        if missed && view.conn.is_some() {
-            self.views[phone].is_unresponsive = true;
+        if view.conn.is_none() || view.unresponsive_since_ms.is_some() {
+            return;
         }
+        let mine = self.debts.iter().filter(|(key, _)| key.0 == phone);
+        let missed_ms = mine
+            .map(|(_, debt)| view.due_ms(debt.since_ms).max(self.excused_until_ms))
+            .filter(|missed_ms| *missed_ms < now_ms)
+            .min();
+        self.views[phone].unresponsive_since_ms = missed_ms;
     }
 
     /// A request for a message is handed over.
@@ -240,8 +248,7 @@ impl Dark {
             self.catch_up(phone, now_ms);
         }
         self.debts.iter().find_map(|((phone, conversation, seq), debt)| {
-            let since_ms = debt.since_ms?;
-            let due_ms = self.views[*phone].due_ms(since_ms);
+            let due_ms = self.views[*phone].due_ms(debt.since_ms).max(debt.safe_ms?);
             let limit_ms = (due_ms + SLACK_MS).max(self.excused_until_ms);
             let lane = self.lanes.get(&(*phone, conversation.clone()));
             let is_on_its_way =

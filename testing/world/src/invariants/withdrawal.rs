@@ -11,6 +11,9 @@ use crate::phone::{PhoneNo, Shown};
 use crate::reference::Place;
 use crate::world::World;
 
+/// A withdrawal names so many notifications.
+const NAMED_MAX: Seq = 32;
+
 /// The watch.
 #[derive(Debug, Default)]
 pub(crate) struct Withdrawals {
@@ -83,7 +86,7 @@ impl World {
         }
         let shared = NotificationId::conversation(conversation);
         let read = self.reference.known.read_upto(&self.phones[phone].uid, conversation);
-        let shown: Vec<(NotificationId, Place)> = self.phones[phone]
+        let mut shown: Vec<(NotificationId, Place)> = self.phones[phone]
             .shade
             .iter()
             .filter(|(_, shown)| shown.conversation == *conversation)
@@ -96,6 +99,8 @@ impl World {
                 Some((id.clone(), (conversation.clone(), last)))
             })
             .collect();
+        // More than a withdrawal names wait for the next hello, the oldest of them.
+        shown.retain(|(_, place)| only.is_some() || place.1 + NAMED_MAX > read);
         for (id, place) in shown {
             let alerts = &self.reference.alerts;
             let is_known = alerts.was_taken(phone, &place, now_ms + 1)
@@ -127,7 +132,8 @@ impl World {
             let shown = self.phones[phone].shade.get(&id);
             let is_left = shown.is_some_and(|shown| self.is_settled(phone, shown));
             // The withdrawals of a device leave one after the other; this one comes next.
-            if self.tickets.values().any(|busy| *busy == (phone, false)) {
+            let is_busy = self.tickets.values().any(|busy| *busy == (phone, false));
+            if is_busy || self.retries.get(&phone).is_some_and(|until_ms| *until_ms > now_ms) {
                 self.reference.withdrawals.owe(phone, id, place, now_ms);
             } else if can_be_told && is_left {
                 let name = &self.phones[phone].name;

@@ -1,0 +1,42 @@
+//! Random worlds: every promise holds in each, and each deliberate fault is found.
+
+use nightjar_model::sabotage::{Sabotage, choose};
+use nightjar_world::run;
+
+/// Seeds of a run of the tests; `cargo xtask world` runs more.
+const SEEDS: u64 = 150;
+/// Seeds within which a fault must be found.
+const SEEDS_FOR_A_FAULT: u64 = 250;
+
+#[test]
+fn every_promise_holds_in_150_worlds() {
+    let mut hours = 0;
+    for seed in 1..=SEEDS {
+        let outcome = run(seed, false);
+        hours += outcome.device_ms / 3_600_000;
+        if let Some(violation) = outcome.violation {
+            panic!("seed {seed}: {violation:?}\n{}", run(seed, true).play);
+        }
+    }
+    assert!(hours > 50, "the worlds lived for {hours} device-hours only");
+}
+
+#[test]
+fn the_same_seed_is_the_same_play() {
+    for seed in [3, 17, 42] {
+        let (first, second) = (run(seed, true), run(seed, true));
+        assert_eq!(first.play, second.play, "seed {seed}");
+        assert_eq!(first.events, second.events);
+        assert_eq!(first.events, run(seed, false).events, "writing the play changes nothing");
+    }
+}
+
+#[test]
+fn each_fault_is_found() {
+    for fault in Sabotage::ALL {
+        choose(Some(fault));
+        let found = (1..=SEEDS_FOR_A_FAULT).find(|seed| run(*seed, false).violation.is_some());
+        choose(None);
+        assert!(found.is_some(), "{} was not found", fault.name());
+    }
+}
