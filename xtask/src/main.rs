@@ -21,9 +21,11 @@ mod tables;
 mod test;
 mod tidy;
 mod tree;
+mod world;
 
 use std::process::ExitCode;
 
+use anyhow::Result;
 use clap::{Parser, Subcommand};
 
 /// The project's own chores.
@@ -54,6 +56,13 @@ enum Chore {
     },
     /// Sizes, unfinished code, and what must not be in a file.
     Tidy,
+    /// The simulated world: `--seeds N`, `--seed S`, `--sabotage NAME`, `--list-sabotages`,
+    /// `--trace FILE`. Prints one JSON object.
+    World {
+        /// Given to the world as they are.
+        #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
+        arguments: Vec<String>,
+    },
 }
 
 fn main() -> ExitCode {
@@ -64,12 +73,14 @@ fn main() -> ExitCode {
         Chore::Docs { write: true } => tables::write(),
         Chore::Docs { write: false } => check::docs(),
         Chore::Tidy => tidy::run(),
+        Chore::World { arguments } => return code(world::run(&arguments)),
     };
-    match result {
-        Ok(()) => ExitCode::SUCCESS,
-        Err(error) => {
-            eprintln!("{error:#}");
-            ExitCode::FAILURE
-        }
-    }
+    code(result.map(|()| ExitCode::SUCCESS))
+}
+
+fn code(result: Result<ExitCode>) -> ExitCode {
+    result.unwrap_or_else(|error| {
+        eprintln!("{error:#}");
+        ExitCode::FAILURE
+    })
 }

@@ -63,7 +63,7 @@ impl World {
         self.api_calls += 1;
         let origin = Origin::Api(self.api_calls);
         self.server_asks(origin, Ask { conn: None, phone: None, command: command.clone() });
-        self.to_node(NodeInput::Command { origin, command });
+        self.node_gets(NodeInput::Command { origin, command });
     }
 
     /// The user signs in on the device; the app starts if it does not run.

@@ -88,7 +88,7 @@ impl World {
                 None => self.send_down(conn, Down::End),
             },
             Up::End => {
-                self.to_session(conn, SessionInput::Closed);
+                self.session_gets(conn, SessionInput::Closed);
                 if let Some(process) = &mut self.server.process {
                     process.gateway.sessions.remove(&conn);
                 }
@@ -111,7 +111,7 @@ impl World {
     }
 
     /// Something for a session; what it then wants to read is read.
-    pub(crate) fn to_session(&mut self, conn: ConnId, input: SessionInput<'_>) {
+    pub(crate) fn session_gets(&mut self, conn: ConnId, input: SessionInput<'_>) {
         self.step_session(conn, input);
         self.read_packets(conn);
     }
@@ -141,7 +141,7 @@ impl World {
                     let phone = self.phone_of(conn);
                     let ask = Ask { conn: Some(conn), phone, command: command.clone() };
                     self.server_asks(origin, ask);
-                    self.to_node(Input::Command { origin, command });
+                    self.node_gets(Input::Command { origin, command });
                 }
                 Output::Close { .. } => {
                     self.send_down(conn, Down::End);
@@ -190,7 +190,7 @@ impl World {
         let Some(open) = self.open_session(conn) else { return };
         open.timer_at_ms = None;
         if open.session.wait_until().is_some_and(|at| at <= now.mono) {
-            self.to_session(conn, SessionInput::Timeout);
+            self.session_gets(conn, SessionInput::Timeout);
         } else {
             self.plan_session_timer(conn);
         }

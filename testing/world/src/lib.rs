@@ -24,6 +24,7 @@ mod reference;
 mod report;
 mod server;
 mod stranger;
+mod trace;
 mod world;
 
 pub use invariants::Violation;

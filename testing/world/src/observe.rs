@@ -1,20 +1,19 @@
 //! What the world sees of the server: every decision and every answer, checked against the
 //! reference.
 
-use nightjar_domain::{Commit, CommitNo, Key, Row, Rows, Write};
+use nightjar_domain::{CommitNo, Key, Row, Rows};
 use nightjar_model::{
     AppStateReport, Command, ConnId, ConversationId, Delivery, Notice, Reject, Reply, SendCommand,
-    SentReply, Seq, Step,
+    SentReply, Seq,
 };
 use nightjar_node::{Effect, Origin};
-use nightjar_push::{Answer, Outcome, PushRequest, SilentReason, Ticket};
+use nightjar_push::{Answer, Outcome, PushRequest, Ticket};
 use nightjar_store_memory::Crash;
 
 use crate::acts::short;
 use crate::invariants::Told;
 use crate::phone::PhoneNo;
 use crate::reference::{Ask, Fact, Kind, Message, Place};
-use crate::server::WALL_START_MS;
 use crate::world::World;
 
 /// The longest wait between two attempts, and the slack.
@@ -354,63 +353,6 @@ impl World {
         }
     }
 
-    /// What the server wrote into its trace: named silences close debts.
-    pub(crate) fn read_trace(&mut self, commit: &Commit) {
-        for write in &commit.writes {
-            let Write::Put(Row::Trace(row)) = write else { continue };
-            let phone = row
-                .uid
-                .as_ref()
-                .zip(row.device_id.as_ref())
-                .and_then(|(uid, device_id)| self.phone_named(uid, device_id));
-            self.play_trace(row, phone);
-            let (Some(phone), Step::Decided, Some(reason)) = (phone, row.step, &row.reason) else {
-                continue;
-            };
-            let silent = SilentReason::ALL.iter().find(|silent| silent.as_str() == *reason);
-            if let Some(reason) = silent {
-                self.silenced(phone, *reason, &row.conversation, (row.from, row.to));
-            }
-        }
-    }
-
-    /// A silence closes what it names, if its reason is true.
-    fn silenced(
-        &mut self,
-        phone: PhoneNo,
-        reason: SilentReason,
-        id: &ConversationId,
-        (from, to): (Seq, Seq),
-    ) {
-        self.cover("silences");
-        for place in (from..=to).map(|seq| (id.clone(), seq)) {
-            if !self.is_true(phone, reason, &place) {
-                let (name, seq) = (&self.phones[phone].name, place.1);
-                let text = format!("{name} is silent about {id} #{seq}: {}", reason.as_str());
-                return self.violated("P2", text);
-            }
-            self.reference.dark.close_one(phone, &place);
-        }
-    }
-
-    fn is_true(&self, phone: PhoneNo, reason: SilentReason, place: &Place) -> bool {
-        let known = &self.reference.known;
-        let uid = &self.reference.owners[phone];
-        let is_bound = known.bound.contains_key(&phone);
-        match reason {
-            SilentReason::NoBinding | SilentReason::IllegalBinding => {
-                !is_bound || self.dead_tokens.contains(&phone)
-            }
-            SilentReason::SignedOut => !is_bound,
-            SilentReason::AlreadyRead => known.read_upto(uid, &place.0) >= place.1,
-            SilentReason::Recalled => known.recalled.contains(place),
-            SilentReason::SenderSilent | SilentReason::OwnMessage => known
-                .message(place)
-                .is_none_or(|message| message.kind != Kind::Message || message.from == *uid),
-            _ => false,
-        }
-    }
-
     /// The store after a crash holds every message that was safe.
     pub(crate) fn server_crashed(&mut self, crash: Crash, safe: CommitNo) {
         self.hellos.clear();
@@ -436,27 +378,6 @@ impl World {
                 return self.violated("P1", text);
             }
         }
-    }
-
-    fn play_trace(&mut self, row: &nightjar_domain::TraceRow, phone: Option<PhoneNo>) {
-        let at_ms = self.server_moment(row.at.0.saturating_sub(WALL_START_MS));
-        let name = phone.map_or_else(String::new, |no| self.phones[no].name.clone());
-        self.play.line(at_ms, "server", || {
-            let range = match row.to - row.from {
-                0 => format!("#{}", row.from),
-                _ => format!("#{}-{}", row.from, row.to),
-            };
-            let what = format!("{} {range}", row.conversation);
-            let why = row.reason.as_deref().unwrap_or_default();
-            match row.step {
-                Step::Committed => format!("{what} is safe"),
-                Step::Delivered => format!("{what} is given to {name}"),
-                Step::Deadline => format!("{what} is due for {name}: {why}"),
-                Step::Decided => format!("{what} is decided for {name}: {why}"),
-                Step::Provider => format!("{what} for {name}: the provider says {why}"),
-                step => format!("{what} for {name}: {} {why}", step.as_str()).trim_end().into(),
-            }
-        });
     }
 
     /// A push is decided; the checks of P3, P5 and P6 at that moment.

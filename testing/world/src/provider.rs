@@ -132,7 +132,7 @@ impl World {
             let at_ms = self.server.stalled_until_ms + 5;
             return self.agenda.at(at_ms, What::PushAnswered(number, ticket, answer));
         }
-        self.to_node(Input::Answered { ticket, answer });
+        self.node_gets(Input::Answered { ticket, answer });
     }
 
     /// A push reaches its phone, or waits for the phone's network.

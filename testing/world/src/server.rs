@@ -179,7 +179,7 @@ impl World {
     }
 
     /// Gives the node an input; it is looked at in the next turn.
-    pub(crate) fn to_node(&mut self, input: Input) {
+    pub(crate) fn node_gets(&mut self, input: Input) {
         let now_ms = self.agenda.now_ms();
         let Some(process) = &mut self.server.process else { return };
         process.inbox.push_back(input);
@@ -369,10 +369,12 @@ impl World {
             Effect::Reply { origin, result } => {
                 self.answer_leaves(origin, &result);
                 if let Origin::Conn(conn, request) = origin {
-                    self.to_session(conn, SessionInput::Reply(RequestId(request), result));
+                    self.session_gets(conn, SessionInput::Reply(RequestId(request), result));
                 }
             }
-            Effect::Notice { conn, notice } => self.to_session(conn, SessionInput::Notice(notice)),
+            Effect::Notice { conn, notice } => {
+                self.session_gets(conn, SessionInput::Notice(notice))
+            }
             Effect::Push { ticket, request } => self.push(ticket, *request),
             Effect::CancelPush { ticket } => self.cancel_push(ticket),
             Effect::Events => {}
