@@ -68,8 +68,10 @@ fn waiting(directory: &Path, waiting_max: u64) -> Result<serde_json::Value, Box<
         safe = is_safe.recv()?;
     }
     let took = start.elapsed();
+    let writer_cpu_ns = cpu_ns_of("store-writer")?;
     let counts = counters.counts();
     Ok(json!({
+        "writer_cpu_ns": writer_cpu_ns / counts.commits,
         "durable_commits_per_s": (counts.commits as f64 / took.as_secs_f64()).round(),
         "commits_per_fsync": counts.commits / counts.fsyncs,
         "fsync_us_mean": counts.fsync_ns_total / counts.fsyncs / 1000,
@@ -93,6 +95,7 @@ fn fill(directory: &Path, messages: u64) -> Result<serde_json::Value, Box<dyn Er
     }
     while is_safe.recv()? < CommitNo(messages) {}
     let took = start.elapsed();
+    let writer_cpu_ns = cpu_ns_of("store-writer")?;
     let read_cpu_ns = reads(&store, messages)?;
     drop(store);
     let written = disk_bytes()? - before;
@@ -109,6 +112,7 @@ fn fill(directory: &Path, messages: u64) -> Result<serde_json::Value, Box<dyn Er
         "messages_per_s": (messages as f64 / took.as_secs_f64()).round(),
         "disk_bytes_per_message": written / messages,
         "submit_cpu_ns": submit_cpu_ns / messages,
+        "writer_cpu_ns": writer_cpu_ns / messages,
         "read_cpu_ns": read_cpu_ns,
         "reopen_ms": reopen.as_millis(),
         "open_work": open_work,
@@ -149,7 +153,22 @@ fn mean_ns(
 
 /// CPU time of this thread, so that a busy machine does not count.
 fn cpu_ns() -> Result<u64, Box<dyn Error>> {
-    let schedstat = std::fs::read_to_string("/proc/thread-self/schedstat")?;
+    cpu_ns_in(Path::new("/proc/thread-self"))
+}
+
+/// CPU time of the thread of this name.
+fn cpu_ns_of(name: &str) -> Result<u64, Box<dyn Error>> {
+    for thread in std::fs::read_dir("/proc/self/task")? {
+        let thread = thread?.path();
+        if std::fs::read_to_string(thread.join("comm"))?.trim_end() == name {
+            return cpu_ns_in(&thread);
+        }
+    }
+    Err(format!("no thread is named {name}").into())
+}
+
+fn cpu_ns_in(thread: &Path) -> Result<u64, Box<dyn Error>> {
+    let schedstat = std::fs::read_to_string(thread.join("schedstat"))?;
     Ok(schedstat.split(' ').next().ok_or("the kernel counts no time")?.parse()?)
 }
 

@@ -9,7 +9,7 @@ use nightjar_domain::Row;
 use crate::disk::Disk;
 use crate::failure::{Failure, engine};
 use crate::key::{Span, Table};
-use crate::overlay::{Over, Overlay};
+use crate::overlay::Overlay;
 use crate::value;
 
 /// Streams the rows of a span from its lower end, or from the upper one when it asks for the
@@ -55,7 +55,7 @@ struct Merge<A: Iterator, B: Iterator> {
 
 impl<'a, A, B> Merge<A, B>
 where
-    A: Iterator<Item = (&'a UserKey, &'a Over)>,
+    A: Iterator<Item = (&'a UserKey, Option<&'a Row>)>,
     B: Iterator<Item = Result<(UserKey, UserValue), Failure>>,
 {
     /// Which of the two comes first; `Equal` when both have the key.
@@ -73,7 +73,7 @@ where
 
 impl<'a, A, B> Iterator for Merge<A, B>
 where
-    A: Iterator<Item = (&'a UserKey, &'a Over)>,
+    A: Iterator<Item = (&'a UserKey, Option<&'a Row>)>,
     B: Iterator<Item = Result<(UserKey, UserValue), Failure>>,
 {
     type Item = Result<Row, Failure>;
@@ -88,8 +88,7 @@ where
             if order == Ordering::Equal {
                 self.under.next();
             }
-            let (_, over) = self.over.next()?;
-            if let Some(row) = &over.row {
+            if let (_, Some(row)) = self.over.next()? {
                 return Some(Ok(row.clone()));
             }
         }

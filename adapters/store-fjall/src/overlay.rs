@@ -15,53 +15,65 @@ use crate::key::Span;
 /// dropped with the next submit.
 #[derive(Debug, Default)]
 pub(crate) struct Overlay {
-    rows: BTreeMap<UserKey, Over>,
-    /// Which commit put which rows, oldest first.
-    commits: VecDeque<(CommitNo, Vec<UserKey>)>,
+    /// Where the newest row of each key lies. Rows are large and a map moves what it holds.
+    places: BTreeMap<UserKey, Place>,
+    /// Oldest first, and no number is left out.
+    commits: VecDeque<Laid>,
 }
 
-/// What stands over the store.
+/// A row of a commit.
 #[derive(Debug)]
-pub(crate) struct Over {
+struct Place {
     by: CommitNo,
-    /// No row: it is deleted.
-    pub(crate) row: Option<Row>,
+    at: usize,
+}
+
+/// The rows of a commit; no row: it is deleted.
+#[derive(Debug)]
+struct Laid {
+    by: CommitNo,
+    rows: Vec<(UserKey, Option<Row>)>,
 }
 
 impl Overlay {
-    /// Lays the rows of a commit over the store.
+    /// Lays the rows of the next commit over the store.
     pub(crate) fn lay(&mut self, by: CommitNo, rows: Vec<(UserKey, Option<Row>)>) {
-        let keys = rows.iter().map(|(key, _)| key.clone()).collect();
-        self.rows.extend(rows.into_iter().map(|(key, row)| (key, Over { by, row })));
-        self.commits.push_back((by, keys));
+        let places = rows.iter().enumerate();
+        self.places.extend(places.map(|(at, (key, _))| (key.clone(), Place { by, at })));
+        self.commits.push_back(Laid { by, rows });
     }
 
     /// Drops rows that are in the store, written by commits up to this one.
     pub(crate) fn settle(&mut self, upto: CommitNo) {
-        while self.commits.front().is_some_and(|(by, _)| *by <= upto) {
-            let Some((by, keys)) = self.commits.pop_front() else { return };
-            for key in keys {
+        while let Some(laid) = self.commits.pop_front_if(|laid| laid.by <= upto) {
+            for (key, _) in laid.rows {
                 // A later commit may have laid its own row over this one.
-                if let Entry::Occupied(over) = self.rows.entry(key)
-                    && over.get().by == by
+                if let Entry::Occupied(place) = self.places.entry(key)
+                    && place.get().by == laid.by
                 {
-                    over.remove();
+                    place.remove();
                 }
             }
         }
     }
 
-    pub(crate) fn look(&self, key: &[u8]) -> Option<&Over> {
-        if self.rows.is_empty() { None } else { self.rows.get(key) }
+    /// What stands over the store; no row in it: it is deleted.
+    pub(crate) fn look(&self, key: &[u8]) -> Option<Option<&Row>> {
+        if self.places.is_empty() { None } else { self.places.get(key).map(|at| self.row(at)) }
     }
 
-    /// The rows of a span, which must not be empty.
+    /// What stands over a span, which must not be empty.
     pub(crate) fn range<'a>(
         &'a self,
         span: &Span,
-    ) -> impl DoubleEndedIterator<Item = (&'a UserKey, &'a Over)> + use<'a> {
+    ) -> impl DoubleEndedIterator<Item = (&'a UserKey, Option<&'a Row>)> + use<'a> {
         let keys = (Bound::Included(&span.from[..]), Bound::Excluded(&span.to[..]));
-        self.rows.range::<[u8], _>(keys)
+        self.places.range::<[u8], _>(keys).map(|(key, place)| (key, self.row(place)))
+    }
+
+    fn row(&self, place: &Place) -> Option<&Row> {
+        let oldest = self.commits[0].by.0;
+        self.commits[(place.by.0 - oldest) as usize].rows[place.at].1.as_ref()
     }
 }
 
@@ -76,7 +88,7 @@ mod tests {
     }
 
     fn look(overlay: &Overlay, key: &[u8]) -> Option<Option<Row>> {
-        overlay.look(key).map(|over| over.row.clone())
+        overlay.look(key).map(|row| row.cloned())
     }
 
     #[test]
@@ -90,6 +102,6 @@ mod tests {
         assert_eq!(look(&overlay, b"b"), None, "in the store");
         assert_eq!(look(&overlay, b"c"), Some(None), "deleted");
         overlay.settle(CommitNo(3));
-        assert!(overlay.rows.is_empty() && overlay.commits.is_empty(), "{overlay:?}");
+        assert!(overlay.places.is_empty() && overlay.commits.is_empty(), "{overlay:?}");
     }
 }

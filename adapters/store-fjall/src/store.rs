@@ -127,7 +127,7 @@ impl Rows for FjallStore {
         let mut buffer = self.buffer.borrow_mut();
         let bytes = key::encode(key, cleared(&mut buffer));
         let row = match self.overlay.look(&bytes) {
-            Some(over) => Ok(over.row.clone()),
+            Some(row) => Ok(row.cloned()),
             None => {
                 let table = Table::of(key);
                 self.disk
