@@ -1,6 +1,6 @@
 //! The writer thread: what queued up becomes one batch with one fsync.
 
-use std::collections::{HashSet, VecDeque};
+use std::collections::VecDeque;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard};
 use std::time::Instant;
@@ -117,15 +117,17 @@ impl<S: FnMut(CommitNo), B: FnOnce(&Failure)> Writer<S, B> {
         let commits = batch.len() as u64;
         let must_sync = batch.iter().any(|pending| pending.durability == Durability::Power);
         let (mut rows, mut bytes) = (0, 0);
-        // Of rows that many messages overwrite, such as heads, only the last one is written.
-        let mut met = HashSet::new();
         let mut newest = Vec::new();
         for pending in batch.into_iter().rev() {
             rows += pending.changes.len() as u64;
             bytes += pending.bytes;
-            let changes = pending.changes.into_iter().rev();
-            newest.extend(changes.filter(|(key, _)| met.insert(key.clone())));
+            newest.extend(pending.changes.into_iter().rev());
         }
+        // Neighbours in the trees one after the other, which their places in memory reward; a
+        // stable sort keeps the newest first among rows of one key. Of rows that many messages
+        // overwrite, such as heads, only that one is written.
+        newest.sort_by(|(one, _), (other, _)| one.cmp(other));
+        newest.dedup_by(|(older, _), (newer, _)| older == newer);
         let written = newest.iter().map(|(key, change)| change_bytes(key, change)).sum();
         self.counters.written(newest.len() as u64, written);
         self.disk.write(newest)?;
