@@ -69,7 +69,13 @@ impl Node {
         if at <= ctx.now.mono && !waits {
             return self.fall_due(ctx, uid, device_id);
         }
-        if waits && at <= ctx.now.mono && device.app_state() == AppState::Background {
+        // Nothing is waited for; a deadline that has passed waits for its timer, which lets the
+        // sockets be read after a stall.
+        let is_due = |id| {
+            let due = device.due(id, &deadlines);
+            due.is_some_and(|(at, why)| at <= ctx.now.mono && why == DueReason::Background)
+        };
+        if waits && device.debts().any(is_due) {
             return self.fall_due(ctx, uid, device_id);
         }
         if Sabotage::DeadlineNotArmed.is_on() {
@@ -143,6 +149,9 @@ impl Node {
             let user = self.users.get_mut(uid);
             let device = user.and_then(|user| user.devices.get_mut(device_id));
             let Some(device) = device else { return Ok(()) };
+            if device.due(&id, &deadlines).is_none_or(|(at, _)| at > ctx.now.mono) {
+                continue;
+            }
             let due = device.fall_due(&id, &deadlines, ctx.now.mono);
             if let Some((from, to, reason)) = due {
                 let (step, why) = (Step::Deadline, Some(reason.as_str()));

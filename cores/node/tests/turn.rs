@@ -4,8 +4,9 @@ use std::collections::BTreeSet;
 
 use nightjar_domain::{Deadlines, Store};
 use nightjar_model::{
-    Binding, BindingKey, ClientMsgId, Command, ConversationId, DeviceId, HistoryCommand, Mono, Now,
-    Reply, Secret, SendCommand, Target, Uid, WallMs,
+    AppStateReport, Binding, BindingKey, ClientMsgId, Command, ConnId, ConversationId, DeviceId,
+    HelloCommand, HistoryCommand, Mono, Now, Platform, Reply, Secret, SendCommand, Target, Uid,
+    WallMs,
 };
 use nightjar_node::{Effect, Input, Node, NodeConfig, Origin};
 use nightjar_push::{Display, PushPolicy};
@@ -17,6 +18,7 @@ struct Stage {
     node: Node,
     store: MemoryStore,
     calls: u64,
+    now: Now,
 }
 
 impl Stage {
@@ -31,19 +33,27 @@ impl Stage {
         };
         let store = MemoryStore::new(|_| {});
         let node = Node::open(config, &store, NOW).unwrap();
-        Self { node, store, calls: 0 }
+        Self { node, store, calls: 0, now: NOW }
     }
 
     fn ask(&mut self, command: Command) {
         self.calls += 1;
-        let origin = Origin::Api(self.calls);
+        self.ask_from(Origin::Api(self.calls), command);
+    }
+
+    fn ask_from(&mut self, origin: Origin, command: Command) {
         let input = Input::Command { origin, command };
-        self.node.handle(input, &self.store, NOW, &[self.calls as u8; 16]).unwrap();
+        self.node.handle(input, &self.store, self.now, &[self.calls as u8; 16]).unwrap();
+    }
+
+    fn pass(&mut self, ms: u64) {
+        self.now = Now { mono: self.now.mono.after(ms), wall: self.now.wall.after(ms) };
     }
 
     /// Ends the turn; its effects.
     fn turn(&mut self) -> Vec<Effect> {
-        while self.node.settle(&self.store, NOW, &[0; 16]).unwrap() {}
+        let more = (0..100).all(|_| self.node.settle(&self.store, self.now, &[0; 16]).unwrap());
+        assert!(!more, "it settles");
         let turn = self.node.take_turn();
         if let Some(commit) = turn.commit {
             self.store.submit(commit);
@@ -73,6 +83,10 @@ fn uid(name: &str) -> Uid {
 }
 
 fn from_alice(id: &str) -> Command {
+    from("alice", id)
+}
+
+fn from(user: &str, id: &str) -> Command {
     let send = SendCommand {
         to: Target::User(uid("bob")),
         client_msg_id: ClientMsgId::parse(id).unwrap(),
@@ -81,7 +95,7 @@ fn from_alice(id: &str) -> Command {
         push: None,
         expires_at: None,
     };
-    Command::SendAs { from: uid("alice"), send: Box::new(send) }
+    Command::SendAs { from: uid(user), send: Box::new(send) }
 }
 
 fn replies(effects: &[Effect]) -> Vec<&Reply> {
@@ -141,4 +155,31 @@ fn history_in_the_turn_of_the_messages_has_all_of_them() {
         _ => None,
     });
     assert!(found.unwrap().eq(1..=100));
+}
+
+#[test]
+fn a_grace_that_ended_during_a_stall_keeps_nobody_busy() {
+    let mut stage = Stage::new();
+    stage.bind("bob");
+    let hello = HelloCommand {
+        uid: uid("bob"),
+        device_id: DeviceId::parse("phone").unwrap(),
+        platform: Platform::Ios,
+        state: AppStateReport::Background { grace_ms: 25_000 },
+        resume: None,
+        token_issued_at: NOW.wall,
+    };
+    stage.ask_from(Origin::Conn(ConnId(1), 1), Command::Hello(Box::new(hello)));
+    stage.ask(from_alice("one"));
+    stage.turn();
+    // The deadline passed while the process stood still: its sockets are read first.
+    stage.pass(2_500);
+    stage.turn();
+    stage.ask(from("carol", "two"));
+    let pushes = |effects: &[Effect]| {
+        effects.iter().filter(|effect| matches!(effect, Effect::Push { .. })).count()
+    };
+    assert_eq!(pushes(&stage.turn()), 0, "an answer may wait in a socket");
+    stage.pass(500);
+    assert_eq!(pushes(&stage.turn()), 2, "nobody answered");
 }
