@@ -3,8 +3,8 @@
 use nightjar_domain::{Missing, ReachEvent, ranges, read};
 use nightjar_model::sabotage::Sabotage;
 use nightjar_model::{
-    AppState, Binding, BindingKey, ConversationId, DeviceId, DueReason, MessageId, Mono, Notice,
-    Secret, Seq, Step, Uid, WallMs,
+    Binding, BindingKey, ConversationId, DeviceId, DueReason, MessageId, Mono, Notice, Secret, Seq,
+    Step, Uid, WallMs,
 };
 use nightjar_push::{
     Answer, Attempts, Decision, Next, Outcome, PushCase, PushKey, PushLane, PushRequest,
