@@ -40,9 +40,9 @@ struct Arguments {
 enum Chore {
     /// Everything that must hold before a change lands, without running tests.
     Check,
-    /// Every test: unit, documentation, third-party suites.
+    /// Every test: unit, store suites, world, whole server, third-party suites.
     Test {
-        /// Run one part: `unit`, `doc` or the name of a suite.
+        /// Run one part: `unit` or the name of a suite.
         #[arg(long, value_name = "NAME")]
         only: Option<String>,
     },

@@ -37,8 +37,7 @@ pub(crate) fn run(only: Option<&str>) -> Result<()> {
 }
 
 fn parts() -> Vec<Part> {
-    let mut parts =
-        vec![Part { name: "unit", run: Box::new(unit) }, Part { name: "doc", run: Box::new(doc) }];
+    let mut parts = vec![Part { name: "unit", run: Box::new(unit) }];
     parts.extend(
         SUITES.iter().map(|suite| Part { name: suite.name, run: Box::new(|| suites::run(suite)) }),
     );
@@ -55,11 +54,6 @@ fn unit() -> Result<String> {
     }
     command::run(&root, "cargo", &["test", "--workspace", "--tests"])?;
     command::output(&root, "cargo", &["--version"])
-}
-
-fn doc() -> Result<String> {
-    command::run(&root(), "cargo", &["test", "--workspace", "--doc"])?;
-    command::output(&root(), "cargo", &["--version"])
 }
 
 fn table(summary: &[(&str, Result<String>, Duration)]) -> String {
@@ -96,6 +90,6 @@ mod tests {
     #[test]
     fn a_part_that_does_not_exist_is_refused_with_those_that_do() {
         let error = run(Some("everything")).unwrap_err().to_string();
-        assert_eq!(error, "there is no such part; the parts are: unit, doc, browser");
+        assert_eq!(error, "there is no such part; the parts are: unit, browser");
     }
 }

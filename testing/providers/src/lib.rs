@@ -5,17 +5,6 @@
 //! as scripted per device token; without a script they behave like the real service. Waiting is
 //! for a state of the record, never for time.
 //!
-//! ```no_run
-//! # async fn demo() {
-//! use nightjar_provider_servers::{ApnsServer, Script};
-//! let apns = ApnsServer::start().await;
-//! apns.answer("token-1", Script::refuse(410, "Unregistered").timestamp_ms(1));
-//! // … let the product push to apns.base_url() with apns.key_file() …
-//! apns.wait_for(1).await;
-//! assert_eq!(apns.requests()[0].token, "token-1");
-//! # }
-//! ```
-//!
 //! Deliberately absent: the product. This crate knows the providers' pages only.
 
 mod apns;
