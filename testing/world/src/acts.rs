@@ -309,6 +309,11 @@ impl World {
 
     /// A push on the phone: the system shows it, or the app that is on the screen does.
     pub(crate) fn phone_pushed(&mut self, no: PhoneNo, request: PushRequest) {
+        let phone = &self.phones[no];
+        if request.uid != phone.uid || request.device_id != phone.device_id {
+            // For whoever had the hardware before: the app that is there now does not show it.
+            return;
+        }
         let data = &request.data;
         self.take_off(no, &data.wd, "a push");
         let bv = self.phones[no].badge.1;
@@ -336,6 +341,7 @@ impl World {
     ) {
         self.tell(no, || format!("shows {} for {conversation} #{seq} {how}", short(id)));
         self.phones[no].seen.insert((conversation.clone(), seq));
+        self.reference.withdrawals.shown(no, id);
         let shared = NotificationId::conversation(conversation);
         let is_shared = *id == shared;
         let twice = self.phones[no].shade.iter().any(|(other, shown)| {

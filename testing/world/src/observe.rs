@@ -11,7 +11,7 @@ use nightjar_push::{Answer, Outcome, PushRequest, Ticket};
 use nightjar_store_memory::Crash;
 
 use crate::acts::short;
-use crate::invariants::Told;
+use crate::invariants::{self, Told};
 use crate::phone::PhoneNo;
 use crate::reference::{Ask, Fact, Kind, Message, Place};
 use crate::world::World;
@@ -22,16 +22,6 @@ const RETRY_MS_MAX: u64 = 61_000;
 impl World {
     /// A command goes to the node.
     pub(crate) fn server_asks(&mut self, origin: Origin, ask: Ask) {
-        let now_ms = self.agenda.now_ms();
-        if let (Some(phone), Some(conn), Command::Lost) = (ask.phone, ask.conn, &ask.command) {
-            self.reference.dark.lost(phone, conn);
-        }
-        if let Command::ReportAppState { uid, device_id, state } = &ask.command
-            && let Some(phone) = self.phone_named(uid, device_id)
-        {
-            let told = told(state, now_ms);
-            self.reference.dark.told(phone, None, told, now_ms);
-        }
         if let Some(process) = &mut self.server.process {
             process.asked.insert(origin, ask);
         }
@@ -119,6 +109,19 @@ impl World {
                     self.badge(&hello.uid, (hello.bv, hello.unread));
                 }
             }
+            (Command::AppState(_), Reply::Done) => {
+                if let (Some(phone), Some(conn)) = (phone, ask.conn)
+                    && let Some((state, grace_ms)) = self.reports.get(&conn)
+                {
+                    let told = invariants::told(state, *grace_ms, now_ms);
+                    self.reference.dark.told(phone, Some(conn), told, now_ms);
+                }
+            }
+            (Command::Lost, _) => {
+                if let (Some(phone), Some(conn)) = (phone, ask.conn) {
+                    self.reference.dark.lost(phone, conn);
+                }
+            }
             (command, Reply::Done) => self.done(phone, command, commit),
             _ => {}
         }
@@ -132,6 +135,7 @@ impl World {
                 let token = binding.token.expose().clone();
                 let held = self.reference.known.bound.iter().find(|(_, held)| **held == token);
                 let former = held.map(|(former, _)| *former).filter(|former| *former != phone);
+                self.bound_ms.insert(phone, self.agenda.now_ms());
                 self.reference.learn(commit, Fact::Bound(phone, token));
                 if let Some(former) = former {
                     self.reference.dark.forgive(former);
@@ -148,6 +152,11 @@ impl World {
                 if let Some(conn) = self.reference.dark.conn(phone) {
                     self.reference.dark.lost(phone, conn);
                 }
+            }
+            Command::ReportAppState { uid, device_id, state } => {
+                let Some(phone) = self.phone_named(uid, device_id) else { return };
+                let now_ms = self.agenda.now_ms();
+                self.reference.dark.told(phone, None, told(state, now_ms), now_ms);
             }
             Command::Logout { unbind: true } => {
                 if let Some(phone) = phone {

@@ -27,9 +27,11 @@ impl World {
         world.start_server();
         world.people_arrive();
         world.acts_until_ms = world.rng.u64(60_000..900_000);
-        let last_ms = world.acts_until_ms;
         world.agenda.at(3_000, What::Act);
-        world.run_until(last_ms);
+        // A night makes it longer.
+        while world.violation.is_none() && world.agenda.now_ms() < world.acts_until_ms {
+            world.run_until(world.acts_until_ms);
+        }
         world
     }
 

@@ -26,7 +26,8 @@ impl World {
             };
             let silent = SilentReason::ALL.iter().find(|silent| silent.as_str() == *reason);
             if let Some(reason) = silent {
-                self.silenced(phone, *reason, &row.conversation, (row.from, row.to));
+                let at_ms = self.server_moment(row.at.0.saturating_sub(WALL_START_MS));
+                self.silenced(phone, (*reason, at_ms), &row.conversation, (row.from, row.to));
             }
         }
     }
@@ -35,13 +36,13 @@ impl World {
     fn silenced(
         &mut self,
         phone: PhoneNo,
-        reason: SilentReason,
+        (reason, at_ms): (SilentReason, u64),
         id: &ConversationId,
         (from, to): (Seq, Seq),
     ) {
         self.cover("silences");
         for place in (from..=to).map(|seq| (id.clone(), seq)) {
-            if !self.is_true(phone, reason, &place) {
+            if !self.is_true(phone, (reason, at_ms), &place) {
                 let (name, seq) = (&self.phones[phone].name, place.1);
                 let text = format!("{name} is silent about {id} #{seq}: {}", reason.as_str());
                 return self.violated("P2", text);
@@ -50,10 +51,12 @@ impl World {
         }
     }
 
-    fn is_true(&self, phone: PhoneNo, reason: SilentReason, place: &Place) -> bool {
+    fn is_true(&self, phone: PhoneNo, (reason, at_ms): (SilentReason, u64), place: &Place) -> bool {
         let known = &self.reference.known;
         let uid = &self.reference.owners[phone];
-        let is_bound = known.bound.contains_key(&phone);
+        // It may have been bound between the decision and the row that tells of it.
+        let is_bound = known.bound.contains_key(&phone)
+            && self.bound_ms.get(&phone).is_some_and(|bound_ms| *bound_ms < at_ms);
         match reason {
             SilentReason::NoBinding | SilentReason::IllegalBinding => {
                 !is_bound || self.dead_tokens.contains(&phone)

@@ -42,6 +42,8 @@ pub struct World {
     pub(crate) hellos: BTreeMap<ConnId, Told>,
     /// The highest app-state report of a connection.
     pub(crate) orders: BTreeMap<ConnId, u64>,
+    /// What it said.
+    pub(crate) reports: BTreeMap<ConnId, (String, Option<i64>)>,
     /// The last place a connection was given.
     pub(crate) delivered: BTreeMap<(ConnId, ConversationId), Seq>,
     /// Phones whose token a provider called dead.
@@ -52,12 +54,15 @@ pub struct World {
     pub(crate) retries: BTreeMap<PhoneNo, u64>,
     /// Notifications whose names a loss of power may have taken from the server.
     pub(crate) doubtful: BTreeSet<(PhoneNo, Place)>,
+    /// When each phone was bound last.
+    pub(crate) bound_ms: BTreeMap<PhoneNo, u64>,
     /// Bindings by question, and phones whose back end has no answer yet.
     pub(crate) binds: BTreeMap<u64, PhoneNo>,
     pub(crate) unbound: BTreeSet<PhoneNo>,
     /// Totals the operator asked for, by question.
     pub(crate) unread_asked: BTreeMap<u64, Uid>,
     pub(crate) acts_until_ms: u64,
+    pub(crate) is_ending: bool,
     is_watching: bool,
 }
 
@@ -137,15 +142,18 @@ impl World {
             api_calls: 0,
             hellos: BTreeMap::new(),
             orders: BTreeMap::new(),
+            reports: BTreeMap::new(),
             delivered: BTreeMap::new(),
             dead_tokens: BTreeSet::new(),
             tickets: BTreeMap::new(),
             retries: BTreeMap::new(),
             doubtful: BTreeSet::new(),
+            bound_ms: BTreeMap::new(),
             binds: BTreeMap::new(),
             unbound: BTreeSet::new(),
             unread_asked: BTreeMap::new(),
             acts_until_ms: 0,
+            is_ending: false,
             is_watching: false,
         }
     }
@@ -186,6 +194,8 @@ impl World {
                     self.feed(no, Input::Token(token));
                 }
             }
+            // In the end nobody leaves any more.
+            What::Freeze(..) | What::Leave(..) if self.is_ending => {}
             What::Freeze(no, boot) => {
                 if self.phones[no].boot == boot && !self.phones[no].is_foreground() {
                     self.freeze(no);

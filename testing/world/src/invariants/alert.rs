@@ -72,6 +72,20 @@ impl Alerts {
         self.was_taken(phone, place, now_ms) && !self.shared.contains(&(phone, place.clone()))
     }
 
+    /// Whether the conversation's notification stands, or may soon stand, for more above a place.
+    pub(crate) fn shares_above(
+        &self,
+        phone: PhoneNo,
+        conversation: &ConversationId,
+        seq: Seq,
+    ) -> bool {
+        let is_above = |other: PhoneNo, place: &Place| {
+            other == phone && place.0 == *conversation && place.1 > seq
+        };
+        self.shared.iter().any(|(other, place)| is_above(*other, place))
+            || self.flying.values().any(|(other, place, shared)| *shared && is_above(*other, place))
+    }
+
     /// Whether the server heard before this moment that the provider took it.
     pub(crate) fn was_taken(&self, phone: PhoneNo, place: &Place, now_ms: u64) -> bool {
         self.delivered.get(&(phone, place.clone())).is_some_and(|at_ms| *at_ms < now_ms)

@@ -1,6 +1,7 @@
 //! What must hold when everything came online and nothing moves any more.
 
-use nightjar_client_core::Link;
+use nightjar_client_core::defaults::AUTO_RESUME_MS;
+use nightjar_client_core::{Link, OutgoingRow};
 use nightjar_domain::{Row, Verifier};
 use nightjar_model::{Command, Uid};
 use nightjar_node::Origin;
@@ -9,6 +10,7 @@ use crate::acts::short;
 use crate::phone::{App, PhoneNo};
 use crate::provider::Mood;
 use crate::reference::Kind;
+use crate::server::WALL_START_MS;
 use crate::world::World;
 
 /// Long enough for the longest backoff, a resend and every retry.
@@ -39,6 +41,7 @@ impl World {
     }
 
     fn come_online(&mut self) {
+        self.is_ending = true;
         self.server.dies_after = None;
         self.server.disk_ms = self.weather.disk_ms.clone();
         self.provider.mood = Mood::Good;
@@ -97,7 +100,12 @@ impl World {
             self.violated("P1", format!("{name} {text}"));
         }
         let phone = &self.phones[no];
-        let unsent = phone.disk.outbox().filter(|row| !row.is_failed || row.resumes).count();
+        let now_ms = WALL_START_MS + self.agenda.now_ms();
+        let is_unsent = |row: &&OutgoingRow| {
+            let goes_out_by_itself = row.queued_at.0 + AUTO_RESUME_MS > now_ms;
+            !row.is_failed || row.resumes && goes_out_by_itself
+        };
+        let unsent = phone.disk.outbox().filter(is_unsent).count();
         if unsent > 0 {
             self.violated("P1", format!("{name} has {unsent} messages in its outbox"));
         }

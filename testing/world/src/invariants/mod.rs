@@ -14,6 +14,7 @@ mod withdrawal;
 pub(crate) use alert::Alerts;
 pub(crate) use badge::Badges;
 pub(crate) use dark::{Dark, Told};
+pub(crate) use order::told;
 pub(crate) use withdrawal::Withdrawals;
 
 /// What the server may take beyond a deadline: a turn, the disk, a look every quarter second.

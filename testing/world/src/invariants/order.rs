@@ -30,11 +30,11 @@ impl World {
                 self.hellos.insert(conn, told);
             }
             Ok(Body::AppState(state)) => {
+                // What the highest report of a connection says holds, from when the node hears it.
                 let order = self.orders.entry(conn).or_default();
                 if state.order >= *order {
                     *order = state.order;
-                    let told = told(&state.state, state.grace_ms, now_ms);
-                    self.reference.dark.told(phone, Some(conn), told, now_ms);
+                    self.reports.insert(conn, (state.state, state.grace_ms));
                 }
             }
             _ => {}
@@ -205,7 +205,8 @@ impl World {
     }
 }
 
-fn told(state: &str, grace_ms: Option<i64>, now_ms: u64) -> Told {
+/// What a report says, heard now.
+pub(crate) fn told(state: &str, grace_ms: Option<i64>, now_ms: u64) -> Told {
     if state == "foreground" {
         return Told::Foreground;
     }

@@ -1,7 +1,7 @@
 //! P4: a notification whose message was read or taken back is taken off: the device is told
 //! within two seconds where it is connected or can be pushed.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use nightjar_model::{ConversationId, NotificationId, Seq};
 
@@ -19,18 +19,28 @@ const NAMED_MAX: Seq = 32;
 pub(crate) struct Withdrawals {
     /// Devices to be told, and since when.
     owed: BTreeMap<(PhoneNo, NotificationId), (Place, u64)>,
+    /// Told once; after that the next hello and the next push tell again.
+    told: BTreeSet<(PhoneNo, NotificationId)>,
     excused_until_ms: u64,
 }
 
 impl Withdrawals {
     /// From now on the device is to be told.
     pub(crate) fn owe(&mut self, phone: PhoneNo, id: NotificationId, place: Place, now_ms: u64) {
-        self.owed.entry((phone, id)).or_insert((place, now_ms));
+        if !self.told.contains(&(phone, id.clone())) {
+            self.owed.entry((phone, id)).or_insert((place, now_ms));
+        }
+    }
+
+    /// The device shows it, maybe anew.
+    pub(crate) fn shown(&mut self, phone: PhoneNo, id: &NotificationId) {
+        self.told.remove(&(phone, id.clone()));
     }
 
     /// The server tells the device, one way or another.
     pub(crate) fn told(&mut self, phone: PhoneNo, id: &NotificationId) {
         self.owed.remove(&(phone, id.clone()));
+        self.told.insert((phone, id.clone()));
     }
 
     /// The device is owed nothing any more.
@@ -65,7 +75,7 @@ impl Withdrawals {
             .map(|((phone, id), (place, _))| (*phone, id.clone(), place.clone()))
             .collect();
         for (phone, id, _) in &late {
-            self.told(*phone, id);
+            self.owed.remove(&(*phone, id.clone()));
         }
         late
     }
@@ -94,6 +104,9 @@ impl World {
             .filter(|(_, shown)| self.is_settled(phone, shown))
             // What a shared one stands for the server knows only once the device showed the rest.
             .filter(|(id, shown)| **id != shared || shown.seqs.iter().all(|seq| *seq <= read))
+            .filter(|(id, _)| {
+                **id != shared || !self.reference.alerts.shares_above(phone, conversation, read)
+            })
             .filter_map(|(id, shown)| {
                 let last = *shown.seqs.last()?;
                 Some((id.clone(), (conversation.clone(), last)))
