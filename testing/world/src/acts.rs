@@ -351,7 +351,8 @@ impl World {
                 && (is_shared || *other == shared)
         });
         // What a loss of power took from the server it may name anew.
-        let is_doubtful = self.doubtful.contains(&(no, (conversation.clone(), seq)));
+        let place = (no, (conversation.clone(), seq));
+        let is_doubtful = self.doubtful.contains(&place) || self.forgotten.contains(&place);
         if twice && !is_doubtful {
             let name = &self.phones[no].name;
             let text = format!("{name} shows two notifications for {conversation} #{seq}");

@@ -3,8 +3,8 @@
 
 use nightjar_domain::{CommitNo, Key, Row, Rows};
 use nightjar_model::{
-    AppStateReport, Command, ConnId, ConversationId, Delivery, Notice, Reject, Reply, SendCommand,
-    SentReply, Seq,
+    AppStateReport, Command, ConnId, ConversationId, Delivery, HelloReply, Notice, Reject, Reply,
+    SendCommand, SentReply, Seq,
 };
 use nightjar_node::{Effect, Origin};
 use nightjar_push::{Answer, Outcome, PushRequest, Ticket};
@@ -100,13 +100,7 @@ impl World {
             }
             (Command::Hello(_), Reply::Hello(hello)) => {
                 if let (Some(phone), Some(conn)) = (phone, ask.conn) {
-                    self.reference.learn(commit, Fact::SignedIn(phone));
-                    let told = self.hellos.remove(&conn).unwrap_or_default();
-                    self.reference.dark.joined(phone, conn, told, now_ms);
-                    for id in &hello.withdraw {
-                        self.reference.withdrawals.told(phone, id);
-                    }
-                    self.badge(&hello.uid, (hello.bv, hello.unread));
+                    self.joined(phone, conn, hello, commit);
                 }
             }
             (Command::AppState(_), Reply::Done) => {
@@ -126,6 +120,16 @@ impl World {
             _ => {}
         }
         false
+    }
+
+    fn joined(&mut self, phone: PhoneNo, conn: ConnId, hello: &HelloReply, commit: CommitNo) {
+        self.reference.learn(commit, Fact::SignedIn(phone));
+        let told = self.hellos.remove(&conn).unwrap_or_default();
+        self.reference.dark.joined(phone, conn, told, self.agenda.now_ms());
+        for id in &hello.withdraw {
+            self.reference.withdrawals.told(phone, id);
+        }
+        self.badge(&hello.uid, (hello.bv, hello.unread));
     }
 
     fn done(&mut self, phone: Option<PhoneNo>, command: &Command, commit: CommitNo) {
@@ -369,7 +373,7 @@ impl World {
         if crash == Crash::PowerLoss {
             for (no, phone) in self.phones.iter().enumerate() {
                 let shown = phone.shade.values();
-                self.doubtful.extend(shown.flat_map(|shown| {
+                self.forgotten.extend(shown.flat_map(|shown| {
                     shown.seqs.iter().map(move |seq| (no, (shown.conversation.clone(), *seq)))
                 }));
             }

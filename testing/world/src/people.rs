@@ -46,7 +46,7 @@ impl World {
             for device in ["phone", "laptop", "tablet"].iter().take(self.rng.usize(1..=3)) {
                 let is_stranger = self.rng.u32(0..12) == 0;
                 let mut phone = Phone::new(&format!("{name}/{device}"), is_stranger);
-                phone.is_hasty = self.rng.u32(0..4) == 0;
+                phone.is_hasty = self.rng.bool();
                 let no = self.add_phone(phone);
                 self.sign_in(no);
                 if self.rng.u32(0..10) > 0 {
@@ -160,7 +160,7 @@ impl World {
                 }
             }
             0..10 if self.phones[no].is_signed_in => self.foreground(no),
-            10 if runs && !is_foreground && !self.phones[no].is_frozen => self.glance(no),
+            10..12 if runs && !is_foreground && !self.phones[no].is_frozen => self.glance(no),
             10..14 => self.freeze(no),
             14..17 => self.thaw(no),
             17..19 if runs => self.swipe_away(no),

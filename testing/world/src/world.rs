@@ -52,7 +52,9 @@ pub struct World {
     pub(crate) tickets: BTreeMap<Ticket, (PhoneNo, bool)>,
     /// Phones whose withdrawal the provider did not take; it is tried again until then.
     pub(crate) retries: BTreeMap<PhoneNo, u64>,
-    /// Notifications whose names a loss of power may have taken from the server.
+    /// Notifications a loss of power may have made the server forget.
+    pub(crate) forgotten: BTreeSet<(PhoneNo, Place)>,
+    /// Notifications the app posted itself while a push of a storm was on its way.
     pub(crate) doubtful: BTreeSet<(PhoneNo, Place)>,
     /// When each phone was bound last.
     pub(crate) bound_ms: BTreeMap<PhoneNo, u64>,
@@ -147,6 +149,7 @@ impl World {
             dead_tokens: BTreeSet::new(),
             tickets: BTreeMap::new(),
             retries: BTreeMap::new(),
+            forgotten: BTreeSet::new(),
             doubtful: BTreeSet::new(),
             bound_ms: BTreeMap::new(),
             binds: BTreeMap::new(),

@@ -176,10 +176,6 @@ impl Dark {
         }
     }
 
-    pub(crate) fn is_live(&self, phone: PhoneNo) -> bool {
-        self.views[phone].conn.is_some() && self.views[phone].unresponsive_since_ms.is_none()
-    }
-
     pub(crate) fn conn(&self, phone: PhoneNo) -> Option<ConnId> {
         self.views[phone].conn
     }

@@ -116,9 +116,15 @@ impl World {
         shown.retain(|(_, place)| only.is_some() || place.1 + NAMED_MAX > read);
         for (id, place) in shown {
             let alerts = &self.reference.alerts;
-            let is_known = alerts.was_taken(phone, &place, now_ms + 1)
-                || alerts.surfaced_upto(phone, conversation) >= place.1;
-            if is_known {
+            let is_forgotten = self.forgotten.contains(&(phone, place.clone()));
+            // Under this name: the app may have posted it while a storm's push was on its way.
+            let is_known = if id == shared {
+                alerts.was_taken(phone, &place, now_ms + 1)
+            } else {
+                alerts.was_taken_alone(phone, &place, now_ms + 1)
+            };
+            let is_known = is_known || alerts.surfaced_upto(phone, conversation) >= place.1;
+            if is_known && !is_forgotten {
                 self.reference.withdrawals.owe(phone, id, place, now_ms);
                 self.watch();
             }
@@ -139,9 +145,8 @@ impl World {
     pub(crate) fn check_withdrawals(&mut self) {
         let now_ms = self.agenda.now_ms();
         for (phone, id, place) in self.reference.withdrawals.late(now_ms, WITHDRAW_WITHIN_MS) {
-            let can_be_told = self.reference.dark.is_live(phone)
-                || self.reference.known.bound.contains_key(&phone)
-                    && !self.dead_tokens.contains(&phone);
+            let can_be_told = self.reference.known.bound.contains_key(&phone)
+                && !self.dead_tokens.contains(&phone);
             let shown = self.phones[phone].shade.get(&id);
             let is_left = shown.is_some_and(|shown| self.is_settled(phone, shown));
             // The withdrawals of a device leave one after the other; this one comes next.
