@@ -30,6 +30,9 @@ impl Client {
 
     /// When the next of these may be asked.
     pub(crate) fn ask_until(&self) -> Option<Mono> {
+        if self.is_logging_out {
+            return None;
+        }
         let waits = (self.wants_sync || !self.unread_told.is_empty()) && !self.requests.is_full();
         waits.then_some(self.ask_from).into_iter().chain(self.fill_until()).min()
     }
