@@ -70,7 +70,24 @@ impl FjallStore {
         on_safe: impl FnMut(CommitNo) + Send + 'static,
         on_broken: impl FnOnce(&Failure) + Send + 'static,
     ) -> Result<Self, Failure> {
-        let disk = Disk::open(directory, &options)?;
+        Self::over(Disk::open(directory, &options)?, options, on_safe, on_broken)
+    }
+
+    /// Opens a store that must be there, to read it.
+    ///
+    /// # Errors
+    /// [`Failure::NoStore`], and those of [`Self::open`].
+    pub fn open_present(directory: &Path) -> Result<Self, Failure> {
+        let options = Options::default();
+        Self::over(Disk::open_present(directory, &options)?, options, |_| {}, |_| {})
+    }
+
+    fn over(
+        disk: Disk,
+        options: Options,
+        on_safe: impl FnMut(CommitNo) + Send + 'static,
+        on_broken: impl FnOnce(&Failure) + Send + 'static,
+    ) -> Result<Self, Failure> {
         let queue = Arc::new(Queue::default());
         let counters = Arc::new(Counters::default());
         let writer = Writer {

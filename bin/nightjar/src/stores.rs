@@ -40,7 +40,7 @@ fn open_stopped(data_dir: &Path) -> anyhow::Result<FjallStore> {
     if !directory.is_dir() {
         bail!("{} holds no store; give the server's --data-dir", data_dir.display());
     }
-    FjallStore::open(&directory, nightjar_store_fjall::Options::default(), |_| {}, |_| {})
+    FjallStore::open_present(&directory)
         .with_context(|| format!("{} cannot be opened", directory.display()))
 }
 

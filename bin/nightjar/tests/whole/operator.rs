@@ -169,3 +169,14 @@ fn verify_of_a_place_without_a_store_says_so() {
     assert!(text(&found.stderr).contains("nowhere"), "{}", text(&found.stderr));
     assert!(!setup.folder().join("nowhere").exists(), "a check makes nothing");
 }
+
+#[test]
+fn verify_finds_no_store_where_none_is_and_makes_none() {
+    let setup = setup();
+    let data_dir = setup.folder().join("nothing");
+    let store = data_dir.join("store");
+    std::fs::create_dir_all(&store).expect("there is room for a folder");
+    let output = run(&setup, "verify", &data_dir, &[]);
+    assert_eq!(output.status.code(), Some(1), "{}", text(&output.stdout));
+    assert!(!store.join("data").exists());
+}
