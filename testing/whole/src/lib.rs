@@ -13,6 +13,7 @@
 
 mod api;
 mod certificate;
+mod chat;
 mod device;
 mod login;
 mod packets;
@@ -24,6 +25,7 @@ mod webhook;
 
 pub use api::{Answer, Api};
 pub use certificate::Certificate;
+pub use chat::{Chat, Person};
 pub use device::{Device, text_to_user};
 pub use login::{Acks, Login, Refused, Way};
 pub use packets::{Packets, Reading, Writing};

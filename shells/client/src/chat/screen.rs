@@ -50,6 +50,11 @@ pub(super) fn sent(at: WallMs, to: &str, text: &str, seq: Seq) -> String {
     format!("[{}] me to {to}: {text}  ✓ sent #{seq}", clock(at))
 }
 
+/// A line that is kept on disk until there is a connection.
+pub(super) fn queued(to: &str, text: &str) -> String {
+    format!("… to {to}: {text}  (kept until there is a connection)")
+}
+
 /// The link, and when the next attempt is.
 pub(super) fn link(indicator: Indicator, next_try_ms: Option<u64>) -> String {
     match (indicator, next_try_ms) {

@@ -5,7 +5,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use nightjar_client_core::{
-    Ended, Event, FailReason, MessageRow, NeedToken, Notification, Restored, Standing, defaults,
+    Ended, Event, FailReason, Indicator, MessageRow, NeedToken, Notification, Restored, Standing,
+    defaults,
 };
 use nightjar_model::{ClientMsgId, ConversationId, NotificationId, Seq, Target, Uid};
 use tokio::sync::mpsc;
@@ -33,6 +34,7 @@ pub(crate) struct Talk {
     failures: Vec<String>,
     hidden: Vec<Arc<MessageRow>>,
     is_hidden: bool,
+    is_online: bool,
     posted: Vec<NotificationId>,
     badge: u64,
     last_trouble: String,
@@ -64,6 +66,7 @@ impl Talk {
             failures: Vec::new(),
             hidden: Vec::new(),
             is_hidden: false,
+            is_online: false,
             posted: Vec::new(),
             badge: restored.account.unread,
             last_trouble: String::new(),
@@ -130,9 +133,17 @@ impl Talk {
             }
             Event::TokenNeeded(why) => return Err(refusal(why)),
             Event::Ended(why) => return Err(end(&why)),
-            Event::Link(_) | Event::Queued { .. } | Event::Conversation(_) => {}
+            Event::Queued { client_msg_id, to } => self.queued(&client_msg_id, &to),
+            Event::Link(_) | Event::Conversation(_) => {}
         }
         Ok(())
+    }
+
+    /// Nobody should wonder whether a line typed without a connection is lost.
+    fn queued(&self, id: &ClientMsgId, to: &Target) {
+        if let (false, Some(text)) = (self.is_online, self.unsent.get(id)) {
+            print(&screen::queued(&screen::target(to), text));
+        }
     }
 
     fn show_history(&self, messages: &[Arc<MessageRow>]) {
@@ -301,6 +312,7 @@ impl Running {
         match news {
             News::Event(event) => self.talk.told(event),
             News::Link { indicator, next_try_ms } => {
+                self.talk.is_online = indicator == Indicator::Online;
                 print(&screen::link(indicator, next_try_ms));
                 Ok(())
             }
