@@ -15,6 +15,7 @@ mod killed;
 mod once;
 mod operator;
 mod pushes;
+mod rough;
 mod scene;
 mod signed_out;
 mod trace;
