@@ -4,6 +4,7 @@
 //! half way, leaves no store instead of a part of one.
 
 use std::fs::{File, TryLockError};
+use std::io::ErrorKind;
 use std::path::Path;
 use std::sync::Arc;
 
@@ -27,6 +28,10 @@ const JOURNALS_BYTES_MAX: u64 = 64 << 20;
 const LOCK: &str = "lock";
 /// The database.
 const DATA: &str = "data";
+/// Written and removed to find out whether a disk is full.
+const PROBE: &str = "probe";
+/// The engine writes its tables in one go; less room than this is none.
+const PROBE_BYTES: usize = 1 << 20;
 /// A database that is being made.
 const MAKING: &str = "making";
 
@@ -38,6 +43,7 @@ pub(crate) struct Disk {
     log: Keyspace,
     /// Tables whose rows are overwritten.
     state: Keyspace,
+    directory: Arc<Path>,
     /// Given back after the database is closed: fields drop in this order.
     _lock: Arc<File>,
 }
@@ -129,7 +135,8 @@ impl Disk {
                 .map_err(engine("a tree of the store cannot be opened"))
         };
         let (log, state) = (tree("log")?, tree("state")?);
-        Ok(Self { database, log, state, _lock: lock })
+        let directory = data.parent().unwrap_or(data).into();
+        Ok(Self { database, log, state, directory, _lock: lock })
     }
 
     fn format(&self) -> Result<Option<u32>, Failure> {
@@ -178,6 +185,22 @@ impl Disk {
     /// Waits until everything written is on stable storage: it survives the loss of power.
     pub(crate) fn sync(&self) -> Result<(), Failure> {
         self.database.persist(PersistMode::SyncData).map_err(engine("an fsync failed"))
+    }
+
+    /// Says of a failed write that the disk is full, if it is. The engine writes its tables from
+    /// threads of its own and then only tells that one of them failed, so the disk is asked.
+    pub(crate) fn explain(&self, failure: Failure) -> Failure {
+        let probe = self.directory.join(PROBE);
+        let written = std::fs::write(&probe, vec![0; PROBE_BYTES]);
+        // What cannot be removed is written over by the next probe.
+        let _ = std::fs::remove_file(&probe);
+        match written {
+            Err(error) if error.kind() == ErrorKind::StorageFull => {
+                let directory = self.directory.to_path_buf();
+                Failure::Full { directory, source: Box::new(failure) }
+            }
+            _ => failure,
+        }
     }
 }
 

@@ -36,6 +36,11 @@ pub enum Failure {
     Version { table: &'static str, found: u8 },
     #[error("a row of table {table} cannot be decoded; restore the store from an export")]
     Row { table: &'static str, source: postcard::Error },
+    #[error(
+        "the disk of {} is full; nothing acknowledged is lost: give it room and start again",
+        .directory.display()
+    )]
+    Full { directory: PathBuf, source: Box<Failure> },
     #[error("line {line}: {reason}")]
     Line { line: u64, reason: String },
     #[error("{doing}")]

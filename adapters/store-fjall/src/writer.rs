@@ -105,6 +105,7 @@ impl<S: FnMut(CommitNo), B: FnOnce(&Failure)> Writer<S, B> {
         let _panic = Panic(Arc::clone(&self.queue));
         while let Some(batch) = self.queue.take() {
             if let Err(failure) = self.write(batch) {
+                let failure = self.disk.explain(failure);
                 self.queue.fail(failure.chain());
                 (self.on_broken)(&failure);
                 return;

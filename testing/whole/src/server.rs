@@ -110,6 +110,11 @@ impl Server {
         (status.expect("the child is ours"), since.elapsed())
     }
 
+    /// Waits until it ends by itself; answers how.
+    pub async fn ends(&mut self) -> ExitStatus {
+        within("the server to end", self.child.wait()).await.expect("the child is ours")
+    }
+
     /// Sends SIGKILL and waits until the process is gone.
     pub async fn kill(&mut self) {
         self.signal(Signal::KILL);
