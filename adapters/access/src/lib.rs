@@ -12,4 +12,4 @@ mod tokens;
 pub use admin::AdminKeys;
 pub use rate::HandshakeRate;
 pub use tls::{TlsError, server_config};
-pub use tokens::{Claims, IssuedToken, Tokens};
+pub use tokens::{Claims, IssuedToken, PushClaims, Tokens};

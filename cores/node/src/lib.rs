@@ -13,6 +13,7 @@ mod aggregates;
 mod alert;
 mod bindings;
 mod device;
+mod fetch;
 mod flush;
 mod inspect;
 mod node;

@@ -237,6 +237,7 @@ impl Node {
             Command::DeleteBinding { uid, device_id, key } => {
                 self.unbind(ctx, &uid, &device_id, key.as_ref())
             }
+            Command::Fetch(fetch) => self.fetch(ctx, &fetch),
             Command::Unread { uid } => self.unread(ctx, &uid),
             Command::Kick { uid, device_id, reason } => self.kick(ctx, &uid, &device_id, reason),
             Command::ReportAppState { uid, device_id, state } => {

@@ -219,7 +219,7 @@ impl Node {
     }
 
     /// The one place that decides who sees what of a log.
-    fn visible_entries(
+    pub(crate) fn visible_entries(
         &mut self,
         ctx: Ctx<'_>,
         viewer: &Uid,

@@ -3,8 +3,8 @@
 use std::sync::Arc;
 
 use nightjar_model::{
-    ConversationSummary, Delivery, Entry, HelloReply, HistoryCommand, Reject, Reply, SentReply,
-    Seq, SyncReply, Uid, WallMs, limits,
+    ConversationSummary, Delivery, Entry, HelloReply, HistoryCommand, Reject, Reply, Secret,
+    SentReply, Seq, SyncReply, Uid, WallMs, limits,
 };
 use nightjar_wire::{Body, Kind, body};
 
@@ -16,7 +16,12 @@ const ANSWER_BYTES_MAX: usize = limits::PACKET_BYTES_MAX - (16 << 10);
 const MESSAGE_FRAME_BYTES: usize = 256;
 
 /// The answer to a hello.
-pub(crate) fn hello(reply: &HelloReply, config: &SessionConfig, now: WallMs) -> Body {
+pub(crate) fn hello(
+    reply: &HelloReply,
+    push_token: Option<Secret<String>>,
+    config: &SessionConfig,
+    now: WallMs,
+) -> Body {
     Body::HelloAnswer(Box::new(body::HelloAnswer {
         uid: reply.uid.to_string(),
         session: reply.session.clone(),
@@ -34,7 +39,7 @@ pub(crate) fn hello(reply: &HelloReply, config: &SessionConfig, now: WallMs) -> 
         }),
         unread: reply.unread,
         bv: reply.bv,
-        push_token_scope: None,
+        push_token_scope: push_token.map(|token| token.expose().clone()),
     }))
 }
 

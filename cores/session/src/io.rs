@@ -26,6 +26,8 @@ pub struct Claims {
     pub device_id: Option<DeviceId>,
     /// When it was issued.
     pub issued_at: WallMs,
+    /// A token for the device's extension, handed on in the answer to the hello; `None` for none.
+    pub push_token: Option<Secret<String>>,
 }
 
 /// What happens to a connection.
@@ -63,6 +65,8 @@ pub enum Output {
     Verify {
         /// As the client sent it.
         token: Secret<String>,
+        /// Which install it came from.
+        device_id: DeviceId,
     },
     /// Give it to the lanes, in order. Each gets exactly one reply, also when it says nothing:
     /// the number on their way is bounded.

@@ -8,7 +8,7 @@ use nightjar_wire::{Body, Kind, Packet, body};
 
 use crate::pending::{Ask, Waiting};
 use crate::phase::{Event, Phase};
-use crate::session::{bye, told_farewell};
+use crate::session::{Joining, bye, told_farewell};
 use crate::{RequestId, Session, answers};
 
 /// Notices that may come between a hello and its answer.
@@ -45,12 +45,13 @@ impl Session {
         if !self.moved(Event::Joined) {
             return;
         }
-        self.answer(ask, answers::hello(&reply, &self.config, now));
+        let Some(joining) = self.joining.take() else { return };
+        let Joining { push_token, early, .. } = *joining;
+        self.answer(ask, answers::hello(&reply, push_token, &self.config, now));
         let HelloReply { backlog, withdraw, .. } = *reply;
         self.deliveries.start(backlog);
         self.withdraw(withdraw);
-        let early = self.joining.take().map(|joining| joining.early);
-        for notice in early.into_iter().flatten() {
+        for notice in early {
             self.noticed(notice);
         }
     }

@@ -61,6 +61,8 @@ pub(crate) struct Joining {
     pub(crate) ask: Ask,
     /// `None` once the lanes have it.
     pub(crate) greeting: Option<Greeting>,
+    /// Handed on once the lanes let the device in.
+    pub(crate) push_token: Option<Secret<String>>,
     /// What the lanes said before they answered.
     pub(crate) early: Vec<Notice>,
 }
@@ -167,9 +169,11 @@ impl Session {
     ) {
         if self.moved(Event::Hello) {
             self.until = now.after(limits::HELLO_WITHIN_MS);
-            let joining = Joining { ask, greeting: Some(greeting), early: Vec::new() };
+            let device_id = greeting.device_id.clone();
+            let joining =
+                Joining { ask, greeting: Some(greeting), push_token: None, early: Vec::new() };
             self.joining = Some(Box::new(joining));
-            self.outputs.push_back(Output::Verify { token });
+            self.outputs.push_back(Output::Verify { token, device_id });
         }
     }
 
@@ -182,6 +186,7 @@ impl Session {
             Ok(_) => return self.refuse_hello(ask, Reject::BadToken),
             Err(reject) => return self.refuse_hello(ask, reject),
         };
+        joining.push_token = claims.push_token;
         if self.moved(Event::TokenGood) {
             self.until = now.after(limits::HELLO_WITHIN_MS);
             let hello = HelloCommand {

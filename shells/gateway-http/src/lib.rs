@@ -8,6 +8,7 @@
 
 mod devices;
 mod error;
+mod fetch;
 mod groups;
 mod guard;
 mod messages;
@@ -88,6 +89,7 @@ pub fn router(api: Api) -> Router {
     Router::new()
         .merge(keyed)
         .merge(open_in_development)
+        .route("/v1/fetch", get(fetch::fetch))
         .route("/healthz", get(operations::healthz))
         .route("/readyz", get(operations::readyz))
         .route("/native.proto", get(operations::schema))

@@ -8,7 +8,7 @@ use std::task::Poll;
 use std::time::Duration;
 
 use nightjar_decider::{Connection, Mail};
-use nightjar_model::{Mono, Reject, Secret};
+use nightjar_model::{DeviceId, Mono, Reject, Secret};
 use nightjar_session::{Claims, Frame, Input, Output, RequestId, Session};
 use tokio::time::{Instant, sleep_until, timeout};
 
@@ -179,8 +179,8 @@ fn next_step<'a, T: Transport>(
             transport.queue(frame);
             Step::Queued { bytes }
         }
-        Some(Output::Verify { token }) => {
-            let result = verify(gateway, &token, address);
+        Some(Output::Verify { token, device_id }) => {
+            let result = verify(gateway, &token, &device_id, address);
             session.handle(Input::Verified(result), gateway.handle.clock.now());
             Step::Verified
         }
@@ -202,6 +202,7 @@ async fn write_now<T: Transport>(transport: &mut T) -> io::Result<()> {
 fn verify(
     gateway: &NativeGateway,
     token: &Secret<String>,
+    device_id: &DeviceId,
     address: SocketAddr,
 ) -> Result<Claims, Reject> {
     let now = gateway.handle.clock.now();
@@ -212,7 +213,9 @@ fn verify(
     let claims = gateway.tokens.verify(token, now.wall).inspect_err(|_| {
         metrics::counter!("nightjar_hellos_refused_total").increment(1);
     })?;
-    Ok(Claims { uid: claims.uid, device_id: claims.device_id, issued_at: claims.issued_at })
+    let push_token = Some(gateway.tokens.issue_for_push(&claims.uid, device_id, now.wall)?.token);
+    let nightjar_access::Claims { uid, device_id, issued_at } = claims;
+    Ok(Claims { uid, device_id, issued_at, push_token })
 }
 
 /// The session is over but what it said last is not written: it gets a bounded time for that,

@@ -38,7 +38,7 @@ fn claims(token: &Secret<String>) -> Result<Claims, Reject> {
     let uid = uid.and_then(|text| Uid::parse(text).ok()).ok_or(Reject::BadToken)?;
     let device_id = device_id.and_then(|text| DeviceId::parse(text).ok());
     let issued_at = at.and_then(|text| text.parse().ok()).ok_or(Reject::BadToken)?;
-    Ok(Claims { uid, device_id, issued_at: WallMs(issued_at) })
+    Ok(Claims { uid, device_id, issued_at: WallMs(issued_at), push_token: None })
 }
 
 impl World {
@@ -130,7 +130,7 @@ impl World {
                 Output::Send(Frame::Text(_)) => {
                     unreachable!("the connections of this world are binary")
                 }
-                Output::Verify { token } => {
+                Output::Verify { token, .. } => {
                     let result = claims(&token);
                     if let Some(open) = self.open_session(conn) {
                         open.session.handle(SessionInput::Verified(result), now);
@@ -214,7 +214,10 @@ mod tests {
     fn a_token_says_who_where_and_since_when() {
         let (uid, device) = (Uid::parse("bob").unwrap(), DeviceId::parse("phone").unwrap());
         let claims = claims(&token(&uid, &device, WallMs(7))).unwrap();
-        assert_eq!(claims, Claims { uid, device_id: Some(device), issued_at: WallMs(7) });
+        assert_eq!(
+            claims,
+            Claims { uid, device_id: Some(device), issued_at: WallMs(7), push_token: None }
+        );
         assert_eq!(super::claims(&Secret::new("x".into())), Err(Reject::BadToken));
     }
 }

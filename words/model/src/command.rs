@@ -145,6 +145,8 @@ pub enum Command {
         /// Which binding.
         key: Option<BindingKey>,
     },
+    /// What an extension looks up for a push it got: messages as this user sees them.
+    Fetch(FetchCommand),
     /// Unread totals.
     Unread {
         /// Who.
@@ -218,6 +220,21 @@ pub struct HelloCommand {
     pub resume: Option<String>,
     /// When the token was issued.
     pub token_issued_at: WallMs,
+}
+
+/// A push-scoped token looks up messages.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct FetchCommand {
+    /// Who, from the token.
+    pub uid: Uid,
+    /// The device that was pushed, from the token.
+    pub device_id: DeviceId,
+    /// When the token was issued.
+    pub token_issued_at: WallMs,
+    /// Which messages; at most [`crate::limits::FETCH_MAX`].
+    pub ids: Vec<MessageId>,
+    /// Also what follows this place in the conversations of those messages.
+    pub since: Option<Seq>,
 }
 
 /// A message to write.

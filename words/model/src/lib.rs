@@ -23,7 +23,9 @@ mod trace;
 
 pub use app_state::{AppState, AppStateReport, DueReason, Platform};
 pub use binding::{Binding, BindingKey, Environment};
-pub use command::{AckItem, Command, HelloCommand, HistoryCommand, SendCommand, Target};
+pub use command::{
+    AckItem, Command, FetchCommand, HelloCommand, HistoryCommand, SendCommand, Target,
+};
 pub use entry::{Content, Entry, EntryKind, Mentions, PushSpec};
 pub use ids::{
     ClientMsgId, ConnId, ConversationId, ConversationKind, DeviceId, GroupId, IdError, Lane,
@@ -31,8 +33,9 @@ pub use ids::{
 };
 pub use reject::Reject;
 pub use reply::{
-    Backlog, ByeReason, ConversationSummary, Delivery, DeviceView, Explained, GroupCreated,
-    HelloReply, Notice, Reply, SentReply, SharedPackets, SyncReply, UnreadView, UserView,
+    Backlog, ByeReason, ConversationSummary, Delivery, DeviceView, Explained, FetchedView,
+    GroupCreated, HelloReply, Notice, Reply, SentReply, SharedPackets, SyncReply, UnreadView,
+    UserView,
 };
 pub use secret::Secret;
 pub use time::{Mono, Now, WallMs};

@@ -50,5 +50,7 @@ pub const HELLO_WITHIN_MS: u64 = 10_000;
 pub const GRACE_MS_MAX: i64 = 25_000;
 /// How long the server reads on after `bye`, so that unread input does not become a reset.
 pub const LINGER_MS: u64 = 1_000;
+/// Messages that one look-up of a push names or answers.
+pub const FETCH_MAX: usize = 20;
 /// How long an idempotency row is kept.
 pub const IDEMPOTENCY_KEPT_MS: u64 = 32 * 24 * 3600 * 1000;

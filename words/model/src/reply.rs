@@ -54,6 +54,8 @@ pub enum Reply {
     Members(Vec<Uid>),
     /// To `Devices`.
     Devices(Vec<DeviceView>),
+    /// To `Fetch`.
+    Fetched(Box<FetchedView>),
     /// To `Unread`.
     Unread(UnreadView),
     /// To `Trace`, ascending in time.
@@ -247,6 +249,20 @@ pub struct UnreadView {
     pub bv: u64,
     /// `(conversation, unread, mentions)`, only those above 0.
     pub conversations: Vec<(ConversationId, u64, u64)>,
+}
+
+/// What an extension finds out about a push.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct FetchedView {
+    /// By conversation and place; at most [`crate::limits::FETCH_MAX`].
+    /// Beside each, whether the person is still to be told of it.
+    pub entries: Vec<(Arc<Entry>, bool)>,
+    /// The badge.
+    pub unread: u64,
+    /// Its version.
+    pub bv: u64,
+    /// Notifications the device may still show for nothing.
+    pub withdraw: Vec<NotificationId>,
 }
 
 /// What the lanes say to a connection unasked.

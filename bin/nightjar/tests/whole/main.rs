@@ -7,6 +7,7 @@
 mod chat;
 mod connect;
 mod drained;
+mod fetch;
 mod frozen;
 mod groups;
 mod hostile;

@@ -71,8 +71,13 @@ impl Server {
             match output {
                 Output::Send(Frame::Binary(bytes)) => self.to_client.push_back(bytes),
                 Output::Send(Frame::Text(text)) => panic!("{text}"),
-                Output::Verify { token } => {
-                    let claims = Claims { uid: uid("bob"), device_id: None, issued_at: WallMs(0) };
+                Output::Verify { token, .. } => {
+                    let claims = Claims {
+                        uid: uid("bob"),
+                        device_id: None,
+                        issued_at: WallMs(0),
+                        push_token: None,
+                    };
                     let good = (token.expose() == "good").then_some(claims);
                     session.handle(Input::Verified(good.ok_or(Reject::TokenExpired)), now);
                 }

@@ -1,4 +1,4 @@
-use nightjar_model::{AppStateReport, Command, Notice, Platform, Reject, WallMs};
+use nightjar_model::{AppStateReport, Command, Notice, Platform, Reject, Secret, WallMs};
 use nightjar_wire::{Body, Kind, Packet, body};
 
 use super::play::*;
@@ -9,11 +9,12 @@ fn a_hello_is_checked_joined_and_answered() {
     in_both_forms(|mut stage| {
         let hello = body::Hello { resume: Some("r0".into()), ..hello_body() };
         let serial = stage.asks(Kind::Hello, Body::Hello(hello));
-        let Some(Output::Verify { token }) = stage.next() else { panic!("no Verify") };
-        assert_eq!(token.expose(), "good");
+        let Some(Output::Verify { token, device_id }) = stage.next() else { panic!("no Verify") };
+        assert_eq!((token.expose().as_str(), device_id.as_str()), ("good", "phone"));
         assert!(!stage.session.wants_input(), "nothing before its answer");
 
-        stage.happens(Input::Verified(Ok(claims())));
+        let push_token = Some(Secret::new("looks up".to_owned()));
+        stage.happens(Input::Verified(Ok(Claims { push_token, ..claims() })));
         let (id, command) = stage.lanes_get();
         let Command::Hello(hello) = command else { panic!("{command:?}") };
         assert_eq!((hello.uid.as_str(), hello.device_id.as_str()), ("bob", "phone"));
@@ -26,6 +27,7 @@ fn a_hello_is_checked_joined_and_answered() {
         assert_eq!((answer.uid.as_str(), answer.session.as_str()), ("bob", "s1"));
         assert_eq!((answer.resume.as_str(), answer.resumed), ("r1", false));
         assert_eq!((answer.unread, answer.bv), (3, 9));
+        assert_eq!(answer.push_token_scope.as_deref(), Some("looks up"));
         assert_eq!(answer.server_time, stage.now.wall.0);
         assert_eq!((answer.heartbeat_s, answer.ack_deadline_ms), (30, 5_000));
         let limits = answer.limits.unwrap();

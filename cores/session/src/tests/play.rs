@@ -40,7 +40,7 @@ pub(super) fn hello_body() -> body::Hello {
 }
 
 pub(super) fn claims() -> Claims {
-    Claims { uid: uid("bob"), device_id: None, issued_at: WallMs(7) }
+    Claims { uid: uid("bob"), device_id: None, issued_at: WallMs(7), push_token: None }
 }
 
 pub(super) fn uid(name: &str) -> Uid {
