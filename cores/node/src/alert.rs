@@ -55,6 +55,7 @@ impl Node {
         uid: &Uid,
         device_id: &DeviceId,
     ) -> Result<(), Missing> {
+        self.presence.touch(uid);
         let deadlines = self.config.deadlines;
         let user = self.users.get_mut(uid);
         let Some(device) = user.and_then(|user| user.devices.get_mut(device_id)) else {

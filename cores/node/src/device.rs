@@ -87,7 +87,7 @@ impl Node {
             return;
         };
         if old != conn {
-            self.conns.remove(&old);
+            self.forget_conn(old);
             self.notice(old, Notice::Bye { reason: ByeReason::Replaced, text: None });
         }
     }
@@ -191,7 +191,7 @@ impl Node {
 
     /// The connection is gone: what the device is owed falls due.
     pub(crate) fn lost(&mut self, ctx: Ctx<'_>, me: &Me) -> Result<Reply, Stop> {
-        self.conns.remove(&me.conn);
+        self.forget_conn(me.conn);
         let user = self.users.get_mut(&me.uid).ok_or(Reject::Internal)?;
         let Some(device) = user.devices.get_mut(&me.device_id) else { return Ok(Reply::Done) };
         if device.link.as_ref().is_some_and(|link| link.conn == me.conn) {
@@ -206,7 +206,7 @@ impl Node {
 
     /// The device signs out. With `unbind` it is owed nothing from now on.
     pub(crate) fn logout(&mut self, ctx: Ctx<'_>, me: &Me, unbind: bool) -> Result<Reply, Stop> {
-        self.conns.remove(&me.conn);
+        self.forget_conn(me.conn);
         if unbind {
             self.sign_out(ctx, &me.uid, &me.device_id, None);
         }
@@ -238,7 +238,7 @@ impl Node {
         self.sign_out(ctx, uid, device_id, Some(ctx.now.wall.after(1)));
         self.recorder.kicked(uid, device_id, &reason, ctx.now.wall);
         if let Some(conn) = conn {
-            self.conns.remove(&conn);
+            self.forget_conn(conn);
             self.notice(conn, Notice::Bye { reason: ByeReason::Kicked, text: Some(reason) });
         }
         Ok(Reply::Done)

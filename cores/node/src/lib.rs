@@ -18,6 +18,7 @@ mod flush;
 mod inspect;
 mod node;
 mod pending;
+mod presence;
 mod progress;
 mod record;
 mod send;

@@ -11,6 +11,7 @@ use nightjar_push::{Queue, Ticket};
 
 use crate::flush::Flush;
 use crate::pending::Pending;
+use crate::presence::Presence;
 use crate::record::Recorder;
 use crate::work::OpenWork;
 use crate::{Command, Effect, Input, NodeConfig, Origin, Turn};
@@ -35,6 +36,7 @@ pub struct Node {
     pub(crate) queue: Queue,
     pub(crate) tickets: BTreeMap<Ticket, crate::alert::InFlight>,
     pub(crate) recorder: Recorder,
+    pub(crate) presence: Presence,
     /// Of the input that is being handled.
     pub(crate) changes: Changes,
     /// Of the inputs before it in this turn.
@@ -89,6 +91,7 @@ impl Node {
         let mut node = Self {
             queue: Queue::new(config.pushes_in_flight_max),
             recorder: Recorder::open(rows, config.events, now)?,
+            presence: Presence::default(),
             config,
             conversations: BTreeMap::new(),
             users: BTreeMap::new(),
@@ -202,6 +205,7 @@ impl Node {
                 self.recall(ctx, &me.uid, &conversation, seq, Some(conn))
             }
             Command::Typing(target) => self.typing(ctx, &me, &target),
+            Command::Presence(command) => self.presence(ctx, &me, &command),
             Command::Ack(items) => self.ack(ctx, &me, &items),
             Command::Read { conversation, seq } => self.read(ctx, &me, &conversation, seq),
             Command::Withdrawn(ids) => self.withdrawn(ctx, &me, &ids),
@@ -270,6 +274,7 @@ impl Node {
             node.work_off(ctx)?;
             node.fire_deadlines(ctx)?;
             node.fire_withdrawals(ctx);
+            node.tell_presence(ctx);
             let more = node.let_pushes_leave(ctx)?;
             let goes_on = node.flush(ctx);
             Ok(more || goes_on || !node.ready.is_empty())
@@ -300,7 +305,8 @@ impl Node {
         }
         let deadline = self.timers.first().map(|(at, ..)| (*at).max(self.shifted_until));
         let withdrawal = self.withdraw_timers.first().map(|(at, ..)| *at);
-        [deadline, withdrawal, self.queue.wait_until(), self.flush.at()].into_iter().flatten().min()
+        let others = [self.queue.wait_until(), self.flush.at(), self.presence.wait_until()];
+        [deadline, withdrawal].into_iter().chain(others).flatten().min()
     }
 
     /// Counters since the node was opened.

@@ -6,6 +6,7 @@ mod commits;
 mod deadlines;
 mod events;
 mod hello;
+mod presence;
 mod pushes;
 mod reopen;
 mod sync;

@@ -3,8 +3,8 @@
 use std::sync::Arc;
 
 use nightjar_model::{
-    ConversationSummary, Delivery, Entry, HelloReply, HistoryCommand, Reject, Reply, Secret,
-    SentReply, Seq, SyncReply, Uid, WallMs, limits,
+    ConversationSummary, Delivery, Entry, HelloReply, HistoryCommand, PresenceStatus, PresenceView,
+    Reject, Reply, Secret, SentReply, Seq, SyncReply, Uid, WallMs, limits,
 };
 use nightjar_wire::{Body, Kind, body};
 
@@ -52,11 +52,27 @@ pub(crate) fn answer(kind: Kind, reply: Reply) -> Result<Body, Reject> {
         }
         (Kind::Sync, Reply::Sync(sync)) => self::sync(*sync),
         (Kind::Recall, Reply::Seq(seq)) => Body::SeqAnswer(body::SeqAnswer { seq }),
+        (Kind::Presence, Reply::Presence(users)) => {
+            let users = users.into_iter().map(presence).collect();
+            Body::PresenceAnswer(body::PresenceAnswer { users })
+        }
         (Kind::Members, Reply::Members(members)) => self::members(&members)?,
         (Kind::AppState | Kind::BindPush | Kind::UnbindPush | Kind::Logout, Reply::Done)
         | (Kind::Ack | Kind::Typing | Kind::Report, Reply::Done) => Body::Empty,
         _ => return Err(Reject::Internal),
     })
+}
+
+/// What others see of a user.
+pub(crate) fn presence(view: PresenceView) -> body::PresenceUser {
+    body::PresenceUser {
+        uid: view.uid.to_string(),
+        online: view.online,
+        last_seen: view.last_seen.map(|at| at.0),
+        status: view
+            .status
+            .map(|PresenceStatus { status, text }| body::PresenceStatus { status, text }),
+    }
 }
 
 fn sent(sent: SentReply) -> Body {

@@ -107,6 +107,7 @@ impl Session {
             Body::BindPush(bind) => requests::bind_push(bind, now.wall)?,
             Body::UnbindPush(unbind) => requests::unbind_push(unbind)?,
             Body::Recall(recall) => requests::recall(&recall)?,
+            Body::Presence(presence) => requests::presence(presence)?,
             Body::Members(members) => requests::members(&members)?,
             Body::History(history) => {
                 let history = requests::history(&history)?;

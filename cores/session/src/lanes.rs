@@ -151,6 +151,11 @@ impl Session {
                 };
                 self.send(Packet::one_way(Kind::Typing, Body::Typing(typing)));
             }
+            Notice::Presence(view) => {
+                let users = vec![answers::presence(view)];
+                let presence = body::Presence { users, ..body::Presence::default() };
+                self.send(Packet::one_way(Kind::Presence, Body::Presence(presence)));
+            }
             Notice::Unresponsive => self.is_unresponsive = true,
             Notice::Bye { .. } => {}
         }

@@ -3,8 +3,9 @@
 use bytes::Bytes;
 use nightjar_model::{
     AppStateReport, Binding, BindingKey, ClientMsgId, Command, Content, ConversationId, DeviceId,
-    Environment, GroupId, HistoryCommand, IdError, Mentions, NotificationId, Platform, PushSpec,
-    Reject, Secret, SendCommand, Target, Uid, WallMs, limits,
+    Environment, GroupId, HistoryCommand, IdError, Mentions, NotificationId, Platform,
+    PresenceCommand, PresenceStatus, PushSpec, Reject, Secret, SendCommand, Target, Uid, WallMs,
+    limits,
 };
 use nightjar_wire::body;
 use serde::de::IgnoredAny;
@@ -276,6 +277,26 @@ pub(crate) fn recall(recall: &body::Recall) -> Asked<Command> {
 
 pub(crate) fn typing(typing: &body::Typing) -> Asked<Command> {
     Ok(Command::Typing(target(typing.to.as_ref())?))
+}
+
+pub(crate) fn presence(presence: body::Presence) -> Asked<Command> {
+    let uids = |field: &str, texts: &[String]| -> Asked<Vec<Uid>> {
+        if texts.len() > limits::PRESENCE_MAX {
+            return Err(bad(format!("{field} may name {} users", limits::PRESENCE_MAX)));
+        }
+        Ok(texts.iter().map(|uid| Uid::parse(uid)).collect::<Result<_, _>>()?)
+    };
+    let set = presence.set.map(|set| {
+        Asked::Ok(PresenceStatus {
+            status: word("set.status", set.status, limits::STATUS_BYTES_MAX)?,
+            text: short("set.text", set.text, limits::STATUS_TEXT_BYTES_MAX)?,
+        })
+    });
+    Ok(Command::Presence(Box::new(PresenceCommand {
+        subscribe: uids("subscribe", &presence.subscribe)?,
+        unsubscribe: uids("unsubscribe", &presence.unsubscribe)?,
+        set: set.transpose()?,
+    })))
 }
 
 pub(crate) fn members(members: &body::Members) -> Asked<Command> {

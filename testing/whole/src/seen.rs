@@ -47,6 +47,14 @@ impl Seen {
         })
     }
 
+    /// Everybody who was told to look different.
+    pub fn presences(&self) -> impl Iterator<Item = &body::PresenceUser> {
+        self.packets.iter().flat_map(|received| match &received.packet.body {
+            Body::Presence(presence) => presence.users.as_slice(),
+            _ => &[],
+        })
+    }
+
     /// Why the connection ended, if the server said so.
     #[must_use]
     pub fn bye(&self) -> Option<&body::Bye> {

@@ -62,6 +62,8 @@ pub enum Command {
     },
     /// Tell the other members that somebody types. Not stored.
     Typing(Target),
+    /// Look at people, and be seen.
+    Presence(Box<PresenceCommand>),
     /// Pushes that arrived or were opened, by notification id.
     Report {
         /// Arrived on the device.
@@ -220,6 +222,26 @@ pub struct HelloCommand {
     pub resume: Option<String>,
     /// When the token was issued.
     pub token_issued_at: WallMs,
+}
+
+/// Whom to look at, and what to say of oneself.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct PresenceCommand {
+    /// Tell what these look like now and whenever it changes.
+    pub subscribe: Vec<Uid>,
+    /// No longer tell.
+    pub unsubscribe: Vec<Uid>,
+    /// What others see from now on, until the last connection ends.
+    pub set: Option<PresenceStatus>,
+}
+
+/// What somebody says of themselves.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PresenceStatus {
+    /// A word of the app, such as `away`.
+    pub status: String,
+    /// For people.
+    pub text: Option<String>,
 }
 
 /// A push-scoped token looks up messages.

@@ -24,7 +24,8 @@ mod trace;
 pub use app_state::{AppState, AppStateReport, DueReason, Platform};
 pub use binding::{Binding, BindingKey, Environment};
 pub use command::{
-    AckItem, Command, FetchCommand, HelloCommand, HistoryCommand, SendCommand, Target,
+    AckItem, Command, FetchCommand, HelloCommand, HistoryCommand, PresenceCommand, PresenceStatus,
+    SendCommand, Target,
 };
 pub use entry::{Content, Entry, EntryKind, Mentions, PushSpec};
 pub use ids::{
@@ -34,8 +35,8 @@ pub use ids::{
 pub use reject::Reject;
 pub use reply::{
     Backlog, ByeReason, ConversationSummary, Delivery, DeviceView, Explained, FetchedView,
-    GroupCreated, HelloReply, Notice, Reply, SentReply, SharedPackets, SyncReply, UnreadView,
-    UserView,
+    GroupCreated, HelloReply, Notice, PresenceView, Reply, SentReply, SharedPackets, SyncReply,
+    UnreadView, UserView,
 };
 pub use secret::Secret;
 pub use time::{Mono, Now, WallMs};

@@ -50,6 +50,12 @@ pub const HELLO_WITHIN_MS: u64 = 10_000;
 pub const GRACE_MS_MAX: i64 = 25_000;
 /// How long the server reads on after `bye`, so that unread input does not become a reset.
 pub const LINGER_MS: u64 = 1_000;
+/// Users whose presence one connection looks at.
+pub const PRESENCE_MAX: usize = 500;
+/// Bytes of a status of one's own: a word.
+pub const STATUS_BYTES_MAX: usize = 32;
+/// Bytes of the text beside it.
+pub const STATUS_TEXT_BYTES_MAX: usize = 256;
 /// Messages that one look-up of a push names or answers.
 pub const FETCH_MAX: usize = 20;
 /// How long an idempotency row is kept.

@@ -6,7 +6,7 @@ use bytes::Bytes;
 
 use crate::{
     AppState, BindingKey, ConversationId, ConversationKind, DeviceId, Entry, GroupId, MessageId,
-    NotificationId, Platform, Seq, TraceEvent, Uid, WallMs,
+    NotificationId, Platform, PresenceStatus, Seq, TraceEvent, Uid, WallMs,
 };
 
 /// The answer to a [`crate::Command`] that was not refused. It leaves only after the commit that
@@ -54,6 +54,8 @@ pub enum Reply {
     Members(Vec<Uid>),
     /// To `Devices`.
     Devices(Vec<DeviceView>),
+    /// To `Presence`: those who were newly asked for and may be seen.
+    Presence(Vec<PresenceView>),
     /// To `Fetch`.
     Fetched(Box<FetchedView>),
     /// To `Unread`.
@@ -251,6 +253,19 @@ pub struct UnreadView {
     pub conversations: Vec<(ConversationId, u64, u64)>,
 }
 
+/// What others see of a user.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PresenceView {
+    /// Who.
+    pub uid: Uid,
+    /// A device of theirs has a connection that answers.
+    pub online: bool,
+    /// When the last one went; `None` while online, and for who never was.
+    pub last_seen: Option<WallMs>,
+    /// What they say of themselves.
+    pub status: Option<PresenceStatus>,
+}
+
 /// What an extension finds out about a push.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct FetchedView {
@@ -283,6 +298,8 @@ pub enum Notice {
     },
     /// Take these notifications off the screen and confirm.
     Withdraw(Vec<NotificationId>),
+    /// Somebody looks different.
+    Presence(PresenceView),
     /// Somebody types.
     Typing {
         /// Where.

@@ -118,8 +118,8 @@ kinds! {
     Bye = 15 "bye" "both, one-way" "";
     /// Somebody types.
     Typing = 16 "typing" "both, one-way" "";
-    /// Who is online; not offered yet.
-    Presence = 17 "presence" "client" "";
+    /// Who is online.
+    Presence = 17 "presence" "client; server, one-way" "PresenceAnswer";
     /// Take a message back.
     Recall = 18 "recall" "client" "SeqAnswer";
     /// Change a message; not offered yet.
@@ -216,6 +216,10 @@ bodies! {
     Bye(body::Bye);
     /// Where and who.
     Typing(body::Typing);
+    /// Whom to look at, and who looks different.
+    Presence(body::Presence);
+    /// What they look like.
+    PresenceAnswer(body::PresenceAnswer);
     /// Which message.
     Recall(body::Recall);
     /// A place.
@@ -281,6 +285,8 @@ impl Body {
             (K::Withdraw, false) => Self::Withdraw(reader.read()?),
             (K::Bye, false) => Self::Bye(reader.read()?),
             (K::Typing, false) => Self::Typing(reader.read()?),
+            (K::Presence, false) => Self::Presence(reader.read()?),
+            (K::Presence, true) => Self::PresenceAnswer(reader.read()?),
             (K::Recall, false) => Self::Recall(reader.read()?),
             (K::Recall, true) => Self::SeqAnswer(reader.read()?),
             (K::Report, false) => Self::Report(reader.read()?),
@@ -292,7 +298,7 @@ impl Body {
                 Self::Empty
             }
             (K::Deliver | K::Ack | K::ReadMarker | K::Bye | K::Typing | K::Report, true)
-            | (K::Presence | K::Edit | K::React | K::Contact, _) => return None,
+            | (K::Edit | K::React | K::Contact, _) => return None,
         })
     }
 }
@@ -403,7 +409,7 @@ impl Packet {
             return Err(WireError::BadSerial { serial });
         }
         let kind = kind?;
-        if matches!(kind, Kind::Presence | Kind::Edit | Kind::React | Kind::Contact) {
+        if matches!(kind, Kind::Edit | Kind::React | Kind::Contact) {
             return Err(WireError::UnknownCommand { command: kind.name().into(), serial });
         }
         let bad_body = || WireError::BadBody { kind, serial };

@@ -15,6 +15,7 @@ mod interface;
 mod killed;
 mod once;
 mod operator;
+mod presence;
 mod pushes;
 mod rough;
 mod scene;

@@ -1,8 +1,8 @@
 use bytes::Bytes;
 use nightjar_model::{
     AppStateReport, BindingKey, ClientMsgId, Command, ConversationKind, ConversationSummary,
-    GroupId, HistoryCommand, Mentions, Notice, NotificationId, Reject, Reply, SyncReply, Target,
-    WallMs,
+    GroupId, HistoryCommand, Mentions, Notice, NotificationId, PresenceCommand, PresenceStatus,
+    PresenceView, Reject, Reply, SyncReply, Target, WallMs,
 };
 use nightjar_wire::{Body, Kind, Packet, SERVER_SERIAL_MIN, body};
 
@@ -277,9 +277,76 @@ fn what_only_the_server_sends_is_refused() {
 }
 
 #[test]
+fn people_are_looked_at_and_seen() {
+    in_both_forms(|stage| {
+        let mut stage = stage.joined();
+        let status = body::PresenceStatus { status: "away".into(), text: None };
+        let presence = body::Presence {
+            subscribe: vec!["alice".into()],
+            unsubscribe: vec!["carol".into()],
+            set: Some(status.clone()),
+            users: Vec::new(),
+        };
+        let serial = stage.asks(Kind::Presence, Body::Presence(presence));
+        let (id, command) = stage.lanes_get();
+        let view = PresenceView {
+            uid: uid("alice"),
+            online: true,
+            last_seen: None,
+            status: Some(PresenceStatus { status: "away".into(), text: None }),
+        };
+        let asked = PresenceCommand {
+            subscribe: vec![uid("alice")],
+            unsubscribe: vec![uid("carol")],
+            set: view.status.clone(),
+        };
+        assert_eq!(command, Command::Presence(Box::new(asked)));
+        stage.lanes_say(id, Ok(Reply::Presence(vec![view.clone()])));
+        let alice = body::PresenceUser {
+            uid: "alice".into(),
+            online: true,
+            last_seen: None,
+            status: Some(status),
+        };
+        let users = vec![alice.clone()];
+        let answer = Body::PresenceAnswer(body::PresenceAnswer { users });
+        assert_eq!(stage.client_hears_answer(serial), answer);
+
+        let gone = PresenceView { online: false, last_seen: Some(WallMs(9)), ..view };
+        stage.happens(Input::Notice(Notice::Presence(gone)));
+        let alice = body::PresenceUser { online: false, last_seen: Some(9), ..alice };
+        let told = body::Presence { users: vec![alice], ..body::Presence::default() };
+        assert_eq!(stage.client_hears().body, Body::Presence(told));
+    });
+}
+
+#[test]
+fn too_many_people_and_long_words_are_refused() {
+    in_both_forms(|stage| {
+        let mut stage = stage.joined();
+        let many = vec!["alice".to_owned(); 501];
+        let status = |status: String, text| Some(body::PresenceStatus { status, text });
+        for presence in [
+            body::Presence { subscribe: many.clone(), ..body::Presence::default() },
+            body::Presence { unsubscribe: many, ..body::Presence::default() },
+            body::Presence { subscribe: vec!["a b".into()], ..body::Presence::default() },
+            body::Presence { set: status(String::new(), None), ..body::Presence::default() },
+        ] {
+            let serial = stage.asks(Kind::Presence, Body::Presence(presence));
+            stage.client_hears_refusal(serial, Reject::BadRequest);
+        }
+        for set in [status("x".repeat(33), None), status("x".into(), Some("x".repeat(257)))] {
+            let presence = body::Presence { set, ..body::Presence::default() };
+            let serial = stage.asks(Kind::Presence, Body::Presence(presence));
+            stage.client_hears_refusal(serial, Reject::TooLarge);
+        }
+    });
+}
+
+#[test]
 fn an_unknown_command_is_answered_and_the_connection_lives() {
     let mut stage = Stage::new(Form::Json).joined();
-    for command in ["presence", "teleport"] {
+    for command in ["edit", "teleport"] {
         let text = format!(r#"{{"serial":5,"command":"{command}","body":{{"x":1}}}}"#);
         stage.happens(Input::Text(&text));
         let Some(crate::Output::Send(crate::Frame::Text(answer))) = stage.next() else { panic!() };
@@ -289,7 +356,7 @@ fn an_unknown_command_is_answered_and_the_connection_lives() {
         assert_eq!(answer["body"]["error"]["code"], "unknown_command");
     }
     let mut stage = Stage::new(Form::Binary).joined();
-    for number in [Kind::Presence.number(), 99] {
+    for number in [Kind::Edit.number(), 99] {
         let mut packet = Packet::request(5, Kind::Ping, Body::Empty).to_bytes().to_vec();
         packet[8..12].copy_from_slice(&number.to_be_bytes());
         stage.happens(Input::Packet(&packet.into()));

@@ -169,7 +169,7 @@ fn serials_below_0_and_commands_nobody_knows_are_named() {
         assert_eq!(error, WireError::UnknownCommand { command: command.to_string(), serial: 9 });
         assert!(!error.is_fatal(), "the client may be newer");
     }
-    for kind in [Kind::Presence, Kind::Edit, Kind::React, Kind::Contact] {
+    for kind in [Kind::Edit, Kind::React, Kind::Contact] {
         let error = Packet::decode(&bytes(9, kind.number()), Side::Server).unwrap_err();
         assert_eq!(error.reject(), Reject::UnknownCommand, "not offered yet");
     }
