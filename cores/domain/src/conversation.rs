@@ -1,5 +1,7 @@
 //! A conversation's lane: the log, its order, its members.
 
+mod members;
+
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Arc;
 

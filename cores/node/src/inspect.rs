@@ -54,12 +54,13 @@ impl Node {
         Ok(Reply::Unread(UnreadView { total, bv, conversations }))
     }
 
-    /// Members of a group; for a user only if they are one.
+    /// Members of a group, or what changed; for a user only if they are one.
     pub(crate) fn members(
         &mut self,
         ctx: Ctx<'_>,
         viewer: Option<&Uid>,
         group: &GroupId,
+        since: Option<&str>,
     ) -> Result<Reply, Stop> {
         let id = ConversationId::group(group);
         if !self.with_conversation(ctx, &id)? {
@@ -69,7 +70,7 @@ impl Node {
         if viewer.is_some_and(|uid| !conversation.is_member(uid)) {
             return Err(Reject::NotMember.into());
         }
-        Ok(Reply::Members(conversation.members().cloned().collect()))
+        Ok(Reply::Members(conversation.members_since(since)?))
     }
 
     /// The recorded life of a message for one user.

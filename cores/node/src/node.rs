@@ -215,7 +215,9 @@ impl Node {
             Command::Pull { conversation, after, limit } => {
                 self.pull(ctx, &me, &conversation, after, limit)
             }
-            Command::Members { group } => self.members(ctx, Some(&me.uid), &group),
+            Command::Members { group, since } => {
+                self.members(ctx, Some(&me.uid), &group, since.as_deref())
+            }
             Command::BindPush(binding) => self.bind(ctx, &me.uid, &me.device_id, binding),
             Command::UnbindPush(key) => self.unbind(ctx, &me.uid, &me.device_id, Some(&key)),
             _ => Err(Reject::Forbidden.into()),
@@ -231,7 +233,7 @@ impl Node {
             Command::ChangeMembers { group, add, remove } => {
                 self.change_members(ctx, &group, &add, &remove)
             }
-            Command::Members { group } => self.members(ctx, None, &group),
+            Command::Members { group, since } => self.members(ctx, None, &group, since.as_deref()),
             Command::SendAs { from, send } => self.send(ctx, &from, *send, None),
             Command::HistoryAs { viewer, history } => self.history(ctx, &viewer, &history),
             Command::Devices { uid } => self.devices(ctx, &uid),

@@ -6,6 +6,7 @@ mod commits;
 mod deadlines;
 mod events;
 mod hello;
+mod members;
 mod presence;
 mod pushes;
 mod reopen;

@@ -3,8 +3,9 @@
 use std::sync::Arc;
 
 use nightjar_model::{
-    ConversationSummary, Delivery, Entry, HelloReply, HistoryCommand, PresenceStatus, PresenceView,
-    Reject, Reply, Secret, SentReply, Seq, SyncReply, Uid, WallMs, limits,
+    ConversationSummary, Delivery, Entry, HelloReply, HistoryCommand, MemberView, MembersView,
+    PresenceStatus, PresenceView, Reject, Reply, Secret, SentReply, Seq, SyncReply, Uid, WallMs,
+    limits,
 };
 use nightjar_wire::{Body, Kind, body};
 
@@ -56,7 +57,7 @@ pub(crate) fn answer(kind: Kind, reply: Reply) -> Result<Body, Reject> {
             let users = users.into_iter().map(presence).collect();
             Body::PresenceAnswer(body::PresenceAnswer { users })
         }
-        (Kind::Members, Reply::Members(members)) => self::members(&members)?,
+        (Kind::Members, Reply::Members(page)) => self::members(page),
         (Kind::AppState | Kind::BindPush | Kind::UnbindPush | Kind::Logout, Reply::Done)
         | (Kind::Ack | Kind::Typing | Kind::Report, Reply::Done) => Body::Empty,
         _ => return Err(Reject::Internal),
@@ -154,16 +155,17 @@ fn conversation(summary: &ConversationSummary, left: &mut usize) -> body::Conver
     }
 }
 
-fn members(members: &[Uid]) -> Result<Body, Reject> {
-    let bytes: usize = members.iter().map(|uid| uid.as_str().len() + 40).sum();
-    if bytes > ANSWER_BYTES_MAX {
-        return Err(Reject::TooLarge);
-    }
-    let members = members
-        .iter()
-        .map(|uid| body::Member { uid: uid.to_string(), ..body::Member::default() })
-        .collect();
-    Ok(Body::MembersAnswer(body::MembersAnswer { members, ..body::MembersAnswer::default() }))
+fn members(page: MembersView) -> Body {
+    let member = |member: MemberView| body::Member {
+        uid: member.uid.to_string(),
+        role: member.role.as_str().to_owned(),
+        ver: member.ver,
+    };
+    Body::MembersAnswer(body::MembersAnswer {
+        members: page.members.into_iter().map(member).collect(),
+        removed: page.removed.iter().map(Uid::to_string).collect(),
+        next: page.next,
+    })
 }
 
 /// The message of a delivery.

@@ -108,7 +108,7 @@ impl Session {
             Body::UnbindPush(unbind) => requests::unbind_push(unbind)?,
             Body::Recall(recall) => requests::recall(&recall)?,
             Body::Presence(presence) => requests::presence(presence)?,
-            Body::Members(members) => requests::members(&members)?,
+            Body::Members(members) => requests::members(members)?,
             Body::History(history) => {
                 let history = requests::history(&history)?;
                 let id = self.command(Command::History(history.clone()));

@@ -299,8 +299,8 @@ pub(crate) fn presence(presence: body::Presence) -> Asked<Command> {
     })))
 }
 
-pub(crate) fn members(members: &body::Members) -> Asked<Command> {
-    Ok(Command::Members { group: GroupId::parse(&members.group)? })
+pub(crate) fn members(members: body::Members) -> Asked<Command> {
+    Ok(Command::Members { group: GroupId::parse(&members.group)?, since: members.since })
 }
 
 /// Reads a report; dismissals and metrics are not kept.

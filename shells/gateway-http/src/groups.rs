@@ -1,8 +1,8 @@
 //! Groups and their members.
 
 use axum::Json;
-use axum::extract::rejection::JsonRejection;
-use axum::extract::{Path, State};
+use axum::extract::rejection::{JsonRejection, QueryRejection};
+use axum::extract::{Path, Query, State};
 use axum::response::IntoResponse;
 use nightjar_model::{Command, GroupId, IdError, Reply, Uid};
 use serde::Deserialize;
@@ -82,16 +82,31 @@ async fn changed(api: &Api, command: Command) -> ApiResult {
     }
 }
 
-/// `GET /v1/groups/{id}/members`.
-pub(crate) async fn members(State(api): State<Api>, Path(id): Path<String>) -> ApiResult {
-    let group = GroupId::parse(&id)?;
-    match api.handle.call(Command::Members { group }).await? {
-        Reply::Members(members) => {
-            let members: Vec<_> = members
+#[derive(Deserialize)]
+pub(crate) struct MembersQuery {
+    since: Option<String>,
+}
+
+/// `GET /v1/groups/{id}/members?since=`.
+pub(crate) async fn members(
+    State(api): State<Api>,
+    Path(id): Path<String>,
+    query: Result<Query<MembersQuery>, QueryRejection>,
+) -> ApiResult {
+    let Query(query) = query?;
+    let command = Command::Members { group: GroupId::parse(&id)?, since: query.since };
+    match api.handle.call(command).await? {
+        Reply::Members(page) => {
+            let members: Vec<_> = page
+                .members
                 .iter()
-                .map(|uid| json!({"uid": uid.as_str(), "role": "member", "ver": 1}))
+                .map(|member| {
+                    let (uid, role) = (member.uid.as_str(), member.role.as_str());
+                    json!({"uid": uid, "role": role, "ver": member.ver})
+                })
                 .collect();
-            let answer = json!({"members": members, "removed": [], "next": ""});
+            let removed: Vec<_> = page.removed.iter().map(Uid::as_str).collect();
+            let answer = json!({"members": members, "removed": removed, "next": page.next});
             Ok(Json(answer).into_response())
         }
         _ => Err(unexpected()),

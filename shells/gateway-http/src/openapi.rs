@@ -18,7 +18,7 @@ const ROUTES: &[(&str, &str, &str)] = &[
     ("post", "/v1/users/{uid}/devices/{device_id}/kick", "Ends a device's session for good."),
     ("post", "/v1/users/{uid}/devices/{device_id}/app-state", "Reports the app's state."),
     ("post", "/v1/groups", "Creates a group."),
-    ("get", "/v1/groups/{id}/members", "Members of a group."),
+    ("get", "/v1/groups/{id}/members", "Members of a group, or what changed since a token."),
     ("post", "/v1/groups/{id}/members", "Adds members."),
     ("delete", "/v1/groups/{id}/members", "Removes members."),
     ("post", "/v1/messages", "Writes a message in a user's name."),

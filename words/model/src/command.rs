@@ -105,10 +105,12 @@ pub enum Command {
         /// Who leaves.
         remove: Vec<Uid>,
     },
-    /// Members of a group.
+    /// Members of a group, or what changed since a token.
     Members {
         /// Which group.
         group: GroupId,
+        /// A token of an earlier answer; `None` lists all.
+        since: Option<String>,
     },
     /// Write a message in a user's name.
     SendAs {

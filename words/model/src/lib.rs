@@ -35,8 +35,8 @@ pub use ids::{
 pub use reject::Reject;
 pub use reply::{
     Backlog, ByeReason, ConversationSummary, Delivery, DeviceView, Explained, FetchedView,
-    GroupCreated, HelloReply, Notice, PresenceView, Reply, SentReply, SharedPackets, SyncReply,
-    UnreadView, UserView,
+    GroupCreated, HelloReply, MemberView, MembersView, Notice, PresenceView, Reply, Role,
+    SentReply, SharedPackets, SyncReply, UnreadView, UserView,
 };
 pub use secret::Secret;
 pub use time::{Mono, Now, WallMs};

@@ -51,7 +51,7 @@ pub enum Reply {
     /// To `CreateGroup` and `ChangeMembers`.
     Group(GroupCreated),
     /// To `Members`.
-    Members(Vec<Uid>),
+    Members(MembersView),
     /// To `Devices`.
     Devices(Vec<DeviceView>),
     /// To `Presence`: those who were newly asked for and may be seen.
@@ -223,6 +223,48 @@ pub struct GroupCreated {
     pub group: GroupId,
     /// Where its entries are.
     pub conversation: ConversationId,
+}
+
+/// A page of a group's members.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct MembersView {
+    /// Who is a member, in the order of `ver`, then of the uid.
+    pub members: Vec<MemberView>,
+    /// Who left; empty without a token.
+    pub removed: Vec<Uid>,
+    /// Give it back as `since`, until nothing more comes.
+    pub next: String,
+}
+
+/// One member of a group.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct MemberView {
+    /// Who.
+    pub uid: Uid,
+    /// What they may do.
+    pub role: Role,
+    /// The place of the entry that last changed this membership; only grows.
+    pub ver: Seq,
+}
+
+/// What a member may do in a group.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Role {
+    /// Recall the messages of others.
+    Owner,
+    /// Read and write.
+    Member,
+}
+
+impl Role {
+    /// The name on the wire.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Owner => "owner",
+            Self::Member => "member",
+        }
+    }
 }
 
 /// A device as operators see it.

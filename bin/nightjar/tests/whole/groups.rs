@@ -161,3 +161,27 @@ async fn who_joins_sees_what_follows_and_who_leaves_is_told_no_more() {
         .await;
     assert_eq!((refused.status, refused.error().as_str()), (403, "not_member"));
 }
+
+#[tokio::test]
+async fn a_list_of_members_is_brought_up_to_date_by_its_token() {
+    let scene = scene("").await;
+    let api = scene.server.api();
+    group_of(&api, "crew", 2).await;
+    let list = |since: String| {
+        let api = api.clone();
+        async move { api.get(&format!("/v1/groups/crew/members?since={since}")).await }
+    };
+    let all = list(String::new()).await.good();
+    let member = |uid: &str, role: &str, ver: u64| json!({"uid": uid, "role": role, "ver": ver});
+    let first = [member("alice", "owner", 1), member("crew-0", "member", 1)];
+    assert_eq!(all["members"], json!([first[0], first[1], member("crew-1", "member", 1)]));
+    api.post("/v1/groups/crew/members", json!({"members": ["late"]})).await.good();
+    let body = json!({"members": ["crew-1"]});
+    let path = "/v1/groups/crew/members";
+    api.request(http::Method::DELETE, path, &[], Some(&body)).await.good();
+    let changed = list(all["next"].as_str().expect("a token").to_owned()).await.good();
+    assert_eq!(changed["members"], json!([member("late", "member", 2)]));
+    assert_eq!(changed["removed"], json!(["crew-1"]));
+    let forged = list("v1.9.late".to_owned()).await;
+    assert_eq!((forged.status, forged.error().as_str()), (400, "bad_request"));
+}

@@ -1,8 +1,8 @@
 use bytes::Bytes;
 use nightjar_model::{
     AppStateReport, BindingKey, ClientMsgId, Command, ConversationKind, ConversationSummary,
-    GroupId, HistoryCommand, Mentions, Notice, NotificationId, PresenceCommand, PresenceStatus,
-    PresenceView, Reject, Reply, SyncReply, Target, WallMs,
+    GroupId, HistoryCommand, MemberView, MembersView, Mentions, Notice, NotificationId,
+    PresenceCommand, PresenceStatus, PresenceView, Reject, Reply, Role, SyncReply, Target, WallMs,
 };
 use nightjar_wire::{Body, Kind, Packet, SERVER_SERIAL_MIN, body};
 
@@ -81,12 +81,12 @@ fn each_request_becomes_its_command() {
     };
     let unbind = body::UnbindPush { provider: "apns".into(), credential: "main".into() };
     let recall = body::Recall { conversation: chat().to_string(), seq: 3 };
-    let members = body::Members { group: "g1".into(), since: None };
+    let members = body::Members { group: "g1".into(), since: since.clone() };
     let asked: [(Kind, Body, Command); 6] = [
         (
             Kind::Sync,
             Body::Sync(body::Sync { since: since.clone(), limit: Some(9_999) }),
-            Command::Sync { since, limit: 500 },
+            Command::Sync { since: since.clone(), limit: 500 },
         ),
         (
             Kind::History,
@@ -103,7 +103,7 @@ fn each_request_becomes_its_command() {
         (
             Kind::Members,
             Body::Members(members),
-            Command::Members { group: GroupId::parse("g1").unwrap() },
+            Command::Members { group: GroupId::parse("g1").unwrap(), since: since.clone() },
         ),
         (
             Kind::Logout,
@@ -517,4 +517,29 @@ fn a_page_of_conversations_always_fits_a_packet() {
 #[test]
 fn an_idle_session_is_small() {
     assert!(size_of::<Session>() <= 448, "{} bytes", size_of::<Session>());
+}
+
+#[test]
+fn members_are_told_with_role_and_version() {
+    in_both_forms(|stage| {
+        let mut stage = stage.joined();
+        let asked = body::Members { group: "crew".into(), since: None };
+        let serial = stage.asks(Kind::Members, Body::Members(asked));
+        let (id, _) = stage.lanes_get();
+        let member = |name, role, ver| MemberView { uid: uid(name), role, ver };
+        let page = MembersView {
+            members: vec![member("alice", Role::Owner, 1), member("bob", Role::Member, 4)],
+            removed: vec![uid("carol")],
+            next: "v1.4.bob".into(),
+        };
+        stage.lanes_say(id, Ok(Reply::Members(page)));
+        let Body::MembersAnswer(answer) = stage.client_hears_answer(serial) else { panic!() };
+        let told: Vec<_> = answer
+            .members
+            .iter()
+            .map(|one| (one.uid.as_str(), one.role.as_str(), one.ver))
+            .collect();
+        assert_eq!(told, [("alice", "owner", 1), ("bob", "member", 4)]);
+        assert_eq!((answer.removed, answer.next.as_str()), (vec!["carol".to_owned()], "v1.4.bob"));
+    });
 }
