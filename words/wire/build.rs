@@ -24,7 +24,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
             }
         }
     }
-    for path in [".nightjar.Send.content", ".nightjar.Message.content"] {
+    for path in [".nightjar.Send.content", ".nightjar.Message.content", ".nightjar.Edit.content"] {
         config.field_attribute(path, "#[serde(with = \"crate::inline_json\")]");
     }
     config

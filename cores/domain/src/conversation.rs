@@ -280,6 +280,42 @@ impl Conversation {
         Ok(accepted)
     }
 
+    /// Adds what is said of a message: an edit by its sender, or a reaction by any member who sees
+    /// it. `content` names the target as `kind` does.
+    ///
+    /// # Errors
+    /// [`Reject::NotMember`], [`Reject::UnknownMessage`], [`Reject::Forbidden`]; [`Missing`].
+    pub fn amend(
+        &mut self,
+        rows: &dyn Rows,
+        by: &Uid,
+        kind: EntryKind,
+        content: String,
+        now: Now,
+        random: &[u8; 10],
+    ) -> Result<Accepted, Stop> {
+        let (EntryKind::Edit { target } | EntryKind::Reaction { target }) = kind else {
+            return Err(Reject::Internal.into());
+        };
+        if !self.is_member(by) {
+            return Err(Reject::NotMember.into());
+        }
+        let (above, upto) = self.visible(by).ok_or(Reject::NotMember)?;
+        if target <= above || target > upto {
+            return Err(Reject::UnknownMessage.into());
+        }
+        let found = self.entry(rows, target)?.ok_or(Reject::UnknownMessage)?;
+        if !found.is_countable() || found.recalled {
+            return Err(Reject::UnknownMessage.into());
+        }
+        if matches!(kind, EntryKind::Edit { .. }) && found.from != *by {
+            return Err(Reject::Forbidden.into());
+        }
+        let own_before = self.own_before(rows, by)?;
+        let draft = Draft::system(content, now, random);
+        Ok(self.append(by, kind, draft, own_before, now, random))
+    }
+
     /// A new group with its first entry, which names the members.
     ///
     /// # Errors

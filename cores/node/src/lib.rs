@@ -11,6 +11,7 @@
 
 mod aggregates;
 mod alert;
+mod amend;
 mod bindings;
 mod device;
 mod fetch;

@@ -204,6 +204,12 @@ impl Node {
             Command::Recall { conversation, seq } => {
                 self.recall(ctx, &me.uid, &conversation, seq, Some(conn))
             }
+            Command::Edit { conversation, seq, content } => {
+                self.edit(ctx, &me.uid, (&conversation, seq), &content, conn)
+            }
+            Command::React { conversation, seq, emoji, remove } => {
+                self.react(ctx, &me.uid, (&conversation, seq), (&emoji, remove), conn)
+            }
             Command::Typing(target) => self.typing(ctx, &me, &target),
             Command::Presence(command) => self.presence(ctx, &me, &command),
             Command::Ack(items) => self.ack(ctx, &me, &items),

@@ -156,7 +156,7 @@ impl Node {
     }
 
     /// Writes the rows of an accepted entry and the work rows of the lanes that have members.
-    fn publish(
+    pub(crate) fn publish(
         &mut self,
         ctx: Ctx<'_>,
         accepted: Accepted,
@@ -228,7 +228,7 @@ impl Node {
 }
 
 /// Content types of entries the server writes: a client that reads one believes it.
-const RESERVED: [&str; 2] = ["recall", "members"];
+const RESERVED: [&str; 4] = ["recall", "members", "edit", "reaction"];
 
 /// Whether people may not write this content.
 fn is_reserved(content: &[u8]) -> bool {

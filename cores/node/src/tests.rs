@@ -1,6 +1,7 @@
 //! A node over a store in memory, played with people and devices by name: `bob/phone` is the
 //! device `phone` of the user `bob`.
 
+mod amend;
 mod bindings;
 mod commits;
 mod deadlines;

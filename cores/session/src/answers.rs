@@ -52,7 +52,9 @@ pub(crate) fn answer(kind: Kind, reply: Reply) -> Result<Body, Reject> {
             Body::ReadAnswer(body::ReadAnswer { unread, bv })
         }
         (Kind::Sync, Reply::Sync(sync)) => self::sync(*sync),
-        (Kind::Recall, Reply::Seq(seq)) => Body::SeqAnswer(body::SeqAnswer { seq }),
+        (Kind::Recall | Kind::Edit | Kind::React, Reply::Seq(seq)) => {
+            Body::SeqAnswer(body::SeqAnswer { seq })
+        }
         (Kind::Presence, Reply::Presence(users)) => {
             let users = users.into_iter().map(presence).collect();
             Body::PresenceAnswer(body::PresenceAnswer { users })

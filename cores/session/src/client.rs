@@ -107,6 +107,8 @@ impl Session {
             Body::BindPush(bind) => requests::bind_push(bind, now.wall)?,
             Body::UnbindPush(unbind) => requests::unbind_push(unbind)?,
             Body::Recall(recall) => requests::recall(&recall)?,
+            Body::Edit(edit) => requests::edit(edit)?,
+            Body::React(react) => requests::react(react)?,
             Body::Presence(presence) => requests::presence(presence)?,
             Body::Members(members) => requests::members(members)?,
             Body::History(history) => {

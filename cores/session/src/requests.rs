@@ -275,6 +275,23 @@ pub(crate) fn recall(recall: &body::Recall) -> Asked<Command> {
     Ok(Command::Recall { conversation, seq: recall.seq })
 }
 
+pub(crate) fn edit(edit: body::Edit) -> Asked<Command> {
+    Ok(Command::Edit {
+        conversation: ConversationId::parse(&edit.conversation)?,
+        seq: edit.seq,
+        content: content(edit.content)?,
+    })
+}
+
+pub(crate) fn react(react: body::React) -> Asked<Command> {
+    Ok(Command::React {
+        conversation: ConversationId::parse(&react.conversation)?,
+        seq: react.seq,
+        emoji: word("emoji", react.emoji, limits::EMOJI_BYTES_MAX)?,
+        remove: react.remove,
+    })
+}
+
 pub(crate) fn typing(typing: &body::Typing) -> Asked<Command> {
     Ok(Command::Typing(target(typing.to.as_ref())?))
 }

@@ -161,9 +161,11 @@ impl Source {
     }
 
     fn entry(&mut self) -> Entry {
-        let kind = match self.0.u8(..3) {
+        let kind = match self.0.u8(..5) {
             0 => EntryKind::Message,
             1 => EntryKind::Recall { target: self.number() },
+            2 => EntryKind::Edit { target: self.number() },
+            3 => EntryKind::Reaction { target: self.number() },
             _ => EntryKind::Members,
         };
         Entry {

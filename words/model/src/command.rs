@@ -60,6 +60,26 @@ pub enum Command {
         /// Which.
         seq: Seq,
     },
+    /// Say what a message of one's own reads now.
+    Edit {
+        /// Where.
+        conversation: ConversationId,
+        /// Which.
+        seq: Seq,
+        /// A JSON object with a `type`.
+        content: Content,
+    },
+    /// React to a message.
+    React {
+        /// Where.
+        conversation: ConversationId,
+        /// Which.
+        seq: Seq,
+        /// With what; not empty.
+        emoji: String,
+        /// Take this reaction of one's own back.
+        remove: bool,
+    },
     /// Tell the other members that somebody types. Not stored.
     Typing(Target),
     /// Look at people, and be seen.

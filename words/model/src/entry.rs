@@ -54,6 +54,16 @@ pub enum EntryKind {
     },
     /// The list of members changed.
     Members,
+    /// Says what a message reads now; the message itself stays as it was.
+    Edit {
+        /// The message.
+        target: Seq,
+    },
+    /// Somebody reacts to a message, or takes a reaction of theirs back.
+    Reaction {
+        /// The message.
+        target: Seq,
+    },
 }
 
 impl Entry {

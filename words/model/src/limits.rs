@@ -50,6 +50,8 @@ pub const HELLO_WITHIN_MS: u64 = 10_000;
 pub const GRACE_MS_MAX: i64 = 25_000;
 /// How long the server reads on after `bye`, so that unread input does not become a reset.
 pub const LINGER_MS: u64 = 1_000;
+/// Bytes of a reaction: the longest emoji sequences, and names an app gives to its own.
+pub const EMOJI_BYTES_MAX: usize = 64;
 /// Users whose presence one connection looks at.
 pub const PRESENCE_MAX: usize = 500;
 /// Bytes of a status of one's own: a word.

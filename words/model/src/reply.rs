@@ -44,7 +44,7 @@ pub enum Reply {
         /// The newest place of the conversation.
         head_seq: Seq,
     },
-    /// To `Recall`: the place of the recall entry.
+    /// To `Recall`, `Edit` and `React`: the place of the entry that says so.
     Seq(Seq),
     /// To `PutUser`.
     User(UserView),

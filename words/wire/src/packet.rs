@@ -122,10 +122,10 @@ kinds! {
     Presence = 17 "presence" "client; server, one-way" "PresenceAnswer";
     /// Take a message back.
     Recall = 18 "recall" "client" "SeqAnswer";
-    /// Change a message; not offered yet.
-    Edit = 19 "edit" "client" "";
-    /// React to a message; not offered yet.
-    React = 20 "react" "client" "";
+    /// Change a message.
+    Edit = 19 "edit" "client" "SeqAnswer";
+    /// React to a message.
+    React = 20 "react" "client" "SeqAnswer";
     /// Change a contact; not offered yet.
     Contact = 21 "contact" "client" "";
     /// Pushes that arrived or were opened.
@@ -222,6 +222,10 @@ bodies! {
     PresenceAnswer(body::PresenceAnswer);
     /// Which message.
     Recall(body::Recall);
+    /// Which message, and what it reads now.
+    Edit(body::Edit);
+    /// Which message, and with what.
+    React(body::React);
     /// A place.
     SeqAnswer(body::SeqAnswer);
     /// Which notifications.
@@ -288,7 +292,9 @@ impl Body {
             (K::Presence, false) => Self::Presence(reader.read()?),
             (K::Presence, true) => Self::PresenceAnswer(reader.read()?),
             (K::Recall, false) => Self::Recall(reader.read()?),
-            (K::Recall, true) => Self::SeqAnswer(reader.read()?),
+            (K::Edit, false) => Self::Edit(reader.read()?),
+            (K::React, false) => Self::React(reader.read()?),
+            (K::Recall | K::Edit | K::React, true) => Self::SeqAnswer(reader.read()?),
             (K::Report, false) => Self::Report(reader.read()?),
             (K::Members, false) => Self::Members(reader.read()?),
             (K::Members, true) => Self::MembersAnswer(reader.read()?),
@@ -298,7 +304,7 @@ impl Body {
                 Self::Empty
             }
             (K::Deliver | K::Ack | K::ReadMarker | K::Bye | K::Typing | K::Report, true)
-            | (K::Edit | K::React | K::Contact, _) => return None,
+            | (K::Contact, _) => return None,
         })
     }
 }
@@ -409,7 +415,7 @@ impl Packet {
             return Err(WireError::BadSerial { serial });
         }
         let kind = kind?;
-        if matches!(kind, Kind::Edit | Kind::React | Kind::Contact) {
+        if kind == Kind::Contact {
             return Err(WireError::UnknownCommand { command: kind.name().into(), serial });
         }
         let bad_body = || WireError::BadBody { kind, serial };

@@ -4,6 +4,7 @@
 //! of this machine from what the server said was the moment of the message, and the bounds are
 //! those of the protocol, not those of a fast day.
 
+mod amend;
 mod chat;
 mod connect;
 mod drained;

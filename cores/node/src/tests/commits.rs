@@ -184,7 +184,12 @@ fn an_ack_for_a_conversation_of_others_changes_nothing() {
 #[test]
 fn a_message_in_the_form_of_a_recall_is_refused() {
     let mut play = Play::start();
-    for content in [r#"{"type":"recall","target":1}"#, r#"{"a":1,"type":"\u0072ecall"}"#] {
+    for content in [
+        r#"{"type":"recall","target":1}"#,
+        r#"{"a":1,"type":"\u0072ecall"}"#,
+        r#"{"type":"edit","target":1,"content":{}}"#,
+        r#"{"type":"reaction","target":1}"#,
+    ] {
         let mut draft = play.draft(Target::User(uid("bob")));
         draft.content = content.into();
         let from = uid("mallory");

@@ -80,9 +80,13 @@ fn each_request_becomes_its_command() {
         ..body::History::default()
     };
     let unbind = body::UnbindPush { provider: "apns".into(), credential: "main".into() };
+    let new = Bytes::from_static(br#"{"type":"text", "text":"new"}"#);
+    let edit = body::Edit { conversation: chat().to_string(), seq: 3, content: new.clone() };
+    let react =
+        body::React { conversation: chat().to_string(), seq: 3, emoji: "+1".into(), remove: true };
     let recall = body::Recall { conversation: chat().to_string(), seq: 3 };
     let members = body::Members { group: "g1".into(), since: since.clone() };
-    let asked: [(Kind, Body, Command); 6] = [
+    let asked: [(Kind, Body, Command); 8] = [
         (
             Kind::Sync,
             Body::Sync(body::Sync { since: since.clone(), limit: Some(9_999) }),
@@ -100,6 +104,16 @@ fn each_request_becomes_its_command() {
         ),
         (Kind::UnbindPush, Body::UnbindPush(unbind), Command::UnbindPush(key.clone())),
         (Kind::Recall, Body::Recall(recall), Command::Recall { conversation: chat(), seq: 3 }),
+        (
+            Kind::Edit,
+            Body::Edit(edit),
+            Command::Edit { conversation: chat(), seq: 3, content: new },
+        ),
+        (
+            Kind::React,
+            Body::React(react),
+            Command::React { conversation: chat(), seq: 3, emoji: "+1".into(), remove: true },
+        ),
         (
             Kind::Members,
             Body::Members(members),
@@ -346,7 +360,7 @@ fn too_many_people_and_long_words_are_refused() {
 #[test]
 fn an_unknown_command_is_answered_and_the_connection_lives() {
     let mut stage = Stage::new(Form::Json).joined();
-    for command in ["edit", "teleport"] {
+    for command in ["contact", "teleport"] {
         let text = format!(r#"{{"serial":5,"command":"{command}","body":{{"x":1}}}}"#);
         stage.happens(Input::Text(&text));
         let Some(crate::Output::Send(crate::Frame::Text(answer))) = stage.next() else { panic!() };
@@ -356,7 +370,7 @@ fn an_unknown_command_is_answered_and_the_connection_lives() {
         assert_eq!(answer["body"]["error"]["code"], "unknown_command");
     }
     let mut stage = Stage::new(Form::Binary).joined();
-    for number in [Kind::Edit.number(), 99] {
+    for number in [Kind::Contact.number(), 99] {
         let mut packet = Packet::request(5, Kind::Ping, Body::Empty).to_bytes().to_vec();
         packet[8..12].copy_from_slice(&number.to_be_bytes());
         stage.happens(Input::Packet(&packet.into()));

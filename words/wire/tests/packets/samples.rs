@@ -203,6 +203,17 @@ fn messages() -> Vec<Sample> {
             status: None,
         },
     ];
+    let edit = body::Edit {
+        conversation: text("g:crew"),
+        seq: 41,
+        content: Bytes::from_static(br#"{"type":"text","text":"hello all"}"#),
+    };
+    let react = body::React {
+        conversation: text("g:crew"),
+        seq: 41,
+        emoji: text("\u{1f44d}"),
+        remove: true,
+    };
     let named = |name: &str, packet: Sample| Sample { name: text(name), ..packet };
     vec![
         request(Kind::Send, Body::Send(send(r#"{"type":"text","text":"hello"}"#))),
@@ -217,6 +228,10 @@ fn messages() -> Vec<Sample> {
         answer(Kind::Presence, Body::PresenceAnswer(body::PresenceAnswer { users: seen.clone() })),
         told(Kind::Presence, Body::Presence(body::Presence { users: seen, ..Default::default() })),
         request(Kind::Recall, Body::Recall(body::Recall { conversation: text("g:crew"), seq: 41 })),
+        request(Kind::Edit, Body::Edit(edit)),
+        answer(Kind::Edit, Body::SeqAnswer(body::SeqAnswer { seq: 43 })),
+        request(Kind::React, Body::React(react)),
+        answer(Kind::React, Body::SeqAnswer(body::SeqAnswer { seq: 44 })),
         answer(Kind::Recall, Body::SeqAnswer(body::SeqAnswer { seq: 42 })),
     ]
 }
@@ -327,7 +342,7 @@ fn pushes() -> Vec<Sample> {
 /// A refused request of each command that has an answer.
 /// Commands that were offered after others of higher numbers, in the order they came: the reject
 /// that stands beside a command in the corpus stays the same.
-const LATER: [Kind; 1] = [Kind::Presence];
+const LATER: [Kind; 3] = [Kind::Presence, Kind::Edit, Kind::React];
 
 fn rejects() -> Vec<Sample> {
     let kinds = Kind::ALL.iter().copied();
