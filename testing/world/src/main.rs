@@ -3,11 +3,16 @@
 use std::io::Write;
 use std::path::PathBuf;
 use std::process::ExitCode;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::thread;
 use std::time::Instant;
 
 use clap::Parser;
 use nightjar_model::sabotage::{Sabotage, choose};
-use nightjar_world::{Report, run};
+use nightjar_world::{Outcome, Report, run};
+
+/// Seeds that are run before their outcomes are taken in: what a long run keeps in memory.
+const SEEDS_AT_ONCE: u64 = 64;
 
 /// Runs the simulated world.
 #[derive(Parser)]
@@ -44,8 +49,9 @@ fn main() -> ExitCode {
         eprintln!("there is no such sabotage; --list-sabotages names them");
         return ExitCode::from(2);
     }
-    choose(fault.flatten());
-    match look(&arguments) {
+    let fault = fault.flatten();
+    choose(fault);
+    match look(&arguments, fault) {
         Ok(report) if report.violations == 0 => ExitCode::SUCCESS,
         Ok(_) => ExitCode::FAILURE,
         Err(error) => {
@@ -55,19 +61,23 @@ fn main() -> ExitCode {
     }
 }
 
-fn look(arguments: &Arguments) -> anyhow::Result<Report> {
+fn look(arguments: &Arguments, fault: Option<Sabotage>) -> anyhow::Result<Report> {
     let start = Instant::now();
     let mut report = Report::default();
     let seeds = arguments.seed..arguments.seed.saturating_add(arguments.seeds);
-    for seed in seeds.clone() {
-        let outcome = run(seed, false);
-        report.take(seed, &outcome);
-        if outcome.violation.is_some() && report.violations == 1 {
-            tell(arguments, seed)?;
+    let mut next = seeds.start;
+    'all: while next < seeds.end {
+        let end = seeds.end.min(next.saturating_add(SEEDS_AT_ONCE));
+        for (seed, outcome) in run_all(next, end, fault) {
+            report.take(seed, &outcome);
+            if outcome.violation.is_some() && report.violations == 1 {
+                tell(arguments, seed)?;
+            }
+            if report.violations > 0 && fault.is_some() {
+                break 'all;
+            }
         }
-        if report.violations > 0 && arguments.sabotage.is_some() {
-            break;
-        }
+        next = end;
     }
     if let (Some(last), 0, Some(path)) = (seeds.last(), report.violations, &arguments.trace) {
         std::fs::write(path, run(last, true).play)?;
@@ -77,6 +87,24 @@ fn look(arguments: &Arguments) -> anyhow::Result<Report> {
     report.simulated_hours = (report.simulated_hours * 10.0).round() / 10.0;
     println!("{}", serde_json::to_string(&report)?);
     Ok(report)
+}
+
+/// Runs seeds on every processor; the outcomes are in the order of the seeds.
+fn run_all(first: u64, end: u64, fault: Option<Sabotage>) -> Vec<(u64, Outcome)> {
+    let next = AtomicU64::new(first);
+    let work = || {
+        choose(fault);
+        let seeds = std::iter::repeat_with(|| next.fetch_add(1, Ordering::Relaxed));
+        let seeds = seeds.take_while(|seed| *seed < end);
+        seeds.map(|seed| (seed, run(seed, false))).collect::<Vec<_>>()
+    };
+    let workers = thread::available_parallelism().map_or(1, usize::from);
+    let mut outcomes: Vec<(u64, Outcome)> = thread::scope(|scope| {
+        let running: Vec<_> = (0..workers).map(|_| scope.spawn(work)).collect();
+        running.into_iter().flat_map(|worker| worker.join().expect("a world panicked")).collect()
+    });
+    outcomes.sort_unstable_by_key(|(seed, _)| *seed);
+    outcomes
 }
 
 /// The same seed is the same run: this time it is written down.
