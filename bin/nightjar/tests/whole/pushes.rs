@@ -34,13 +34,15 @@ async fn from_the_sixth_unseen_message_on_one_notification_is_updated() {
 
     laptop.messages(8).await;
     laptop.read(conversation, 8).await;
-    let has_all = |push: &nightjar_provider_servers::Recorded| {
-        let json = push.json();
-        let wd: Vec<&str> =
-            json["wd"].as_array().into_iter().flatten().filter_map(|id| id.as_str()).collect();
-        push.token == "bob-phone" && expected.iter().all(|nid| wd.contains(&nid.as_str()))
-    };
-    scene.push_where("one withdrawal of all of them", has_all).await;
+    // One that is still at the provider when the rest is withdrawn follows with its answer.
+    let are_withdrawn = scene.apns.wait_until(|pushes| {
+        let named: Vec<_> =
+            of_token(pushes, "bob-phone").iter().map(|push| push.json()["wd"].clone()).collect();
+        expected.iter().all(|nid| {
+            named.iter().any(|ids| ids.as_array().is_some_and(|ids| ids.iter().any(|id| id == nid)))
+        })
+    });
+    within("withdrawals of all of them", are_withdrawn).await;
 }
 
 #[tokio::test]
