@@ -282,7 +282,7 @@ impl Node {
             node.work_off(ctx)?;
             node.fire_deadlines(ctx)?;
             node.fire_withdrawals(ctx);
-            node.tell_presence(ctx);
+            node.tell_presence(ctx)?;
             let more = node.let_pushes_leave(ctx)?;
             let goes_on = node.flush(ctx);
             Ok(more || goes_on || !node.ready.is_empty())

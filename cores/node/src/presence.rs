@@ -3,7 +3,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use nightjar_domain::{Stop, User};
+use nightjar_domain::{Missing, Stop, User};
 use nightjar_model::{
     ConnId, ConversationId, Mono, Notice, PresenceCommand, PresenceStatus, PresenceView, Reject,
     Reply, Uid, limits,
@@ -88,7 +88,9 @@ impl Presence {
 
     fn view(&self, uid: &Uid, user: &User) -> PresenceView {
         let online = user.devices.values().any(|device| device.is_live());
-        let last = user.devices.values().map(|device| device.state_since).max();
+        // A device that was only bound by the back end was never seen.
+        let were_here = user.devices.values().filter(|device| device.row.platform.is_some());
+        let last = were_here.map(|device| device.state_since).max();
         PresenceView {
             uid: uid.clone(),
             online,
@@ -151,17 +153,21 @@ impl Node {
     }
 
     /// Tells who looks what is different from what they were told.
-    pub(crate) fn tell_presence(&mut self, ctx: Ctx<'_>) {
+    ///
+    /// # Errors
+    /// [`Missing`]: who went may be out of memory by now.
+    pub(crate) fn tell_presence(&mut self, ctx: Ctx<'_>) -> Result<(), Missing> {
         if self.presence.wait_until().is_none_or(|at| at > ctx.now.mono) {
-            return;
+            return Ok(());
         }
         for _ in 0..USERS_A_CALL_MAX {
-            let Some(uid) = self.presence.changed.pop_first() else {
+            let Some(uid) = self.presence.changed.first().cloned() else {
                 self.presence.round_at = ctx.now.mono.after(ROUND_MS);
-                return;
+                return Ok(());
             };
-            let Some(user) = self.users.get(&uid) else { continue };
-            let view = self.presence.view(&uid, user);
+            self.with_user(ctx, &uid)?;
+            self.presence.changed.remove(&uid);
+            let view = self.presence.view(&uid, &self.users[&uid]);
             let Some(watched) = self.presence.watched.get_mut(&uid) else { continue };
             if watched.told == view {
                 continue;
@@ -171,5 +177,6 @@ impl Node {
                 self.notice(conn, Notice::Presence(view.clone()));
             }
         }
+        Ok(())
     }
 }

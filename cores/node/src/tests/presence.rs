@@ -58,6 +58,27 @@ fn who_looks_is_told_who_comes_and_goes() {
 }
 
 #[test]
+fn who_goes_and_is_dropped_from_memory_is_told_of_as_well() {
+    let mut play = alice_looks_at_bob();
+    play.online("bob/phone");
+    assert_eq!(told(&mut play, "alice/laptop"), ["+bob"]);
+    play.lose("bob/phone");
+    play.node.users.remove(&uid("bob"));
+    play.after(2_000);
+    assert_eq!(told(&mut play, "alice/laptop"), ["-bob"]);
+}
+
+#[test]
+fn who_was_only_bound_was_never_seen() {
+    let mut play = Play::start();
+    play.phone("bob/phone");
+    play.says("alice", "bob");
+    play.online("alice/laptop");
+    let view = look(&mut play, "alice/laptop", &["bob"]).unwrap().remove(0);
+    assert_eq!((view.online, view.last_seen), (false, None));
+}
+
+#[test]
 fn a_phone_that_flaps_is_no_storm() {
     let mut play = alice_looks_at_bob();
     play.online("bob/phone");
