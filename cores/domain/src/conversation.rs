@@ -249,13 +249,7 @@ impl Conversation {
         now: Now,
         random: &[u8; 10],
     ) -> Result<Accepted, Stop> {
-        if !self.is_member(by) {
-            return Err(Reject::NotMember.into());
-        }
-        let found = self.entry(rows, target)?.ok_or(Reject::UnknownMessage)?;
-        if !found.is_countable() || found.recalled {
-            return Err(Reject::UnknownMessage.into());
-        }
+        let found = self.message_for(rows, by, target)?;
         if found.from != *by && self.row.owner.as_ref() != Some(by) {
             return Err(Reject::Forbidden.into());
         }
@@ -297,15 +291,9 @@ impl Conversation {
         let (EntryKind::Edit { target } | EntryKind::Reaction { target }) = kind else {
             return Err(Reject::Internal.into());
         };
-        if !self.is_member(by) {
-            return Err(Reject::NotMember.into());
-        }
+        let found = self.message_for(rows, by, target)?;
         let (above, upto) = self.visible(by).ok_or(Reject::NotMember)?;
         if target <= above || target > upto {
-            return Err(Reject::UnknownMessage.into());
-        }
-        let found = self.entry(rows, target)?.ok_or(Reject::UnknownMessage)?;
-        if !found.is_countable() || found.recalled {
             return Err(Reject::UnknownMessage.into());
         }
         if matches!(kind, EntryKind::Edit { .. }) && found.from != *by {
@@ -314,6 +302,18 @@ impl Conversation {
         let own_before = self.own_before(rows, by)?;
         let draft = Draft::system(content, now, random);
         Ok(self.append(by, kind, draft, own_before, now, random))
+    }
+
+    /// A message that is still there, for a member who has something to say of it.
+    fn message_for(&self, rows: &dyn Rows, by: &Uid, target: Seq) -> Result<Arc<Entry>, Stop> {
+        if !self.is_member(by) {
+            return Err(Reject::NotMember.into());
+        }
+        let found = self.entry(rows, target)?.ok_or(Reject::UnknownMessage)?;
+        if !found.is_countable() || found.recalled {
+            return Err(Reject::UnknownMessage.into());
+        }
+        Ok(found)
     }
 
     /// A new group with its first entry, which names the members.

@@ -6,13 +6,13 @@ use axum::extract::rejection::QueryRejection;
 use axum::extract::{Query, State};
 use axum::response::IntoResponse;
 use http::HeaderMap;
-use http::header::AUTHORIZATION;
 use nightjar_model::{Command, FetchCommand, MessageId, Reject, Reply, Secret, limits};
 use serde::Deserialize;
 use serde_json::json;
 
 use crate::Api;
 use crate::error::{ApiError, ApiResult, unexpected};
+use crate::guard::bearer;
 
 #[derive(Deserialize)]
 pub(crate) struct FetchQuery {
@@ -26,11 +26,7 @@ pub(crate) async fn fetch(
     headers: HeaderMap,
     query: Result<Query<FetchQuery>, QueryRejection>,
 ) -> ApiResult {
-    let token = headers
-        .get(AUTHORIZATION)
-        .and_then(|value| value.to_str().ok())
-        .and_then(|value| value.strip_prefix("Bearer "))
-        .ok_or(Reject::Unauthorized)?;
+    let token = bearer(&headers).ok_or(Reject::Unauthorized)?;
     let now = api.handle.clock.now().wall;
     let claims = api.tokens.verify_for_push(&Secret::new(token.to_owned()), now)?;
     let Query(FetchQuery { ids, since }) = query?;

@@ -5,6 +5,7 @@ use std::time::Duration;
 use axum::extract::{Request, State};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
+use http::HeaderMap;
 use http::header::{AUTHORIZATION, CONTENT_LENGTH, HOST, ORIGIN};
 use http_body_util::BodyExt;
 use nightjar_model::{Reject, limits};
@@ -16,14 +17,14 @@ use crate::{Api, BODY_BYTES_MAX};
 #[derive(Debug, Clone, Copy)]
 pub struct Development;
 
+/// What a request carries as `Authorization: Bearer`.
+pub(crate) fn bearer(headers: &HeaderMap) -> Option<&str> {
+    headers.get(AUTHORIZATION)?.to_str().ok()?.strip_prefix("Bearer ")
+}
+
 /// Lets a request through that carries an admin key.
 pub(crate) async fn admin_key(State(api): State<Api>, request: Request, next: Next) -> Response {
-    let given = request
-        .headers()
-        .get(AUTHORIZATION)
-        .and_then(|value| value.to_str().ok())
-        .and_then(|value| value.strip_prefix("Bearer "));
-    match given.and_then(|key| api.admin.name_of(key)) {
+    match bearer(request.headers()).and_then(|key| api.admin.name_of(key)) {
         Some(_) => next.run(request).await,
         None => ApiError::from(Reject::Unauthorized).into_response(),
     }
