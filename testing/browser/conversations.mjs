@@ -57,6 +57,18 @@ export async function conversations(suite) {
     await bob.message('Taken back').first().waitFor();
   });
 
+  await suite.check('an edit and a reaction of another app are shown', async () => {
+    await alice.say('See you at sevn');
+    await bob.message('See you at sevn').waitFor();
+    const seq = await anotherApp(alice.page, writer, reader);
+    equal(seq, 2);
+    for (const tab of [alice, bob]) {
+      await tab.message('See you at seven').waitFor();
+      await tab.message('See you at sevn').waitFor({ state: 'detached' });
+      await tab.message('🦉 to a message').waitFor();
+    }
+  });
+
   const group = suite.user('nightowls');
   const carol = await suite.signedIn(third);
   await suite.check('a group reaches its members, and they can answer', async () => {
@@ -87,4 +99,40 @@ export async function conversations(suite) {
   });
 
   await suite.close('conversations', [alice, bob, carol]);
+}
+
+/** Edits the newest text of `from` to `to` and reacts to it; answers how many were taken. */
+function anotherApp(page, from, to) {
+  return page.evaluate(async ([from, to]) => {
+    const headers = { authorization: 'Bearer dev', 'content-type': 'application/json' };
+    const ask = async (path, body) =>
+      (await fetch(path, { method: body ? 'POST' : 'GET', headers, body })).json();
+    const { token } = await ask(`/v1/users/${from}/tokens`, '{}');
+    const conversation = `d:${[from, to].sort().join(':')}`;
+    const { messages } = await ask(`/v1/conversations/${conversation}/messages?viewer=${from}`);
+    const { seq } = messages.findLast((message) => message.content.type === 'text');
+    const socket = new WebSocket(`ws://${location.host}/v1/ws`);
+    const content = { type: 'text', text: 'See you at seven' };
+    const hello = { token, device_id: 'another-app', platform: 'desktop', app_state: 'background' };
+    const asked = [
+      ['hello', hello],
+      ['edit', { conversation, seq, content }],
+      ['react', { conversation, seq, emoji: '🦉' }],
+    ];
+    return new Promise((resolve) => {
+      let taken = -1;
+      const next = () => {
+        if (!asked.length) return (socket.close(), resolve(taken));
+        const [command, body] = asked.shift();
+        socket.send(JSON.stringify({ serial: 10 - asked.length, command, body }));
+      };
+      socket.onopen = next;
+      socket.onmessage = ({ data }) => {
+        const { serial, code } = JSON.parse(data);
+        if (!serial) return;
+        if (code === 0) taken += 1;
+        next();
+      };
+    });
+  }, [from, to]);
 }

@@ -1,5 +1,6 @@
 // The open conversation: messages with their ticks, and what is being written.
 
+import { isNews } from './conversation.js';
 import { avatar, byId, clock, el, icon, reconcile, setText } from './dom.js';
 import { summary } from './list.js';
 
@@ -82,14 +83,14 @@ export class Chat {
     node.message = message;
     const isOwn = message.from === this.#ports.uid;
     const isText = message.content?.type === 'text';
-    const isNews = ['recall', 'members'].includes(message.content?.type);
+    const news = isNews(message.content);
     const [from, text, meta] = node.firstElementChild.children;
-    node.classList.toggle('own', isOwn && !isNews);
-    node.classList.toggle('news', isNews);
+    node.classList.toggle('own', isOwn && !news);
+    node.classList.toggle('news', news);
     node.classList.toggle('quiet', !isText);
     setText(from, isOwn ? '' : message.from);
     setText(text, summary(message));
-    const name = isOwn && !isNews ? tickOf(message, tick) : null;
+    const name = isOwn && !news ? tickOf(message, tick) : null;
     const state = `${clock(message.at)} ${name ?? ''} ${tick?.isPushed ?? ''} ${message.error ?? ''}`;
     if (meta.dataset.state === state) return;
     meta.dataset.state = state;

@@ -2,6 +2,11 @@
 // yet is in the outbox under its `client_msg_id`.
 
 const ENTRIES_MAX = 500;
+/** Types of entries that the server writes: news about members and messages. */
+const NEWS = ['recall', 'members', 'edit', 'reaction'];
+
+/** Whether an entry is no message of somebody. */
+export const isNews = (content) => NEWS.includes(content?.type);
 
 export class Conversation {
   /** Opaque; null until the server named it. */
@@ -76,7 +81,7 @@ export class Conversation {
     const old = this.#entries.get(entry.seq);
     if (old) return false;
     this.#entries.set(entry.seq, entry);
-    if (entry.content?.type === 'recall') this.takeBack(entry.content.target);
+    this.#amend(entry);
     if (this.#entries.size > ENTRIES_MAX) this.#entries.delete(this.oldest());
     this.reach(this.tail ?? entry.seq);
     return true;
@@ -94,9 +99,20 @@ export class Conversation {
     return above.length ? Math.min(...above) : null;
   }
 
-  takeBack(seq) {
-    const entry = this.#entries.get(seq);
-    if (entry) entry.content = null;
+  /** What entries say of one another, whichever of them came first. */
+  #amend(entry) {
+    const { type, target, content } = entry.content ?? {};
+    const about = this.#entries.get(target);
+    if (type === 'recall' && about) about.content = null;
+    // Edits of one message come in any order with history; the newest holds.
+    if (type === 'edit' && about?.content && !(about.editedBy > entry.seq)) {
+      about.content = content;
+      about.editedBy = entry.seq;
+    }
+    if (isNews(entry.content)) return;
+    for (const other of this.#entries.values()) {
+      if (other.content?.type === 'edit' && other.content.target === entry.seq) this.#amend(other);
+    }
   }
 
   queue(message) {

@@ -6,10 +6,14 @@ import { avatar, byId, clock, el, reconcile, setText } from './dom.js';
 export function summary(message) {
   if (!message) return 'No messages yet';
   const { content } = message;
-  if (!content) return 'Taken back';
+  if (!content || content.type === 'recalled') return 'Taken back';
   if (content.type === 'text') return content.text;
   if (content.type === 'recall') return 'A message was taken back';
   if (content.type === 'members') return 'The members changed';
+  if (content.type === 'edit') return 'A message was edited';
+  if (content.type === 'reaction') {
+    return content.remove ? `${content.emoji} was taken back` : `${content.emoji} to a message`;
+  }
   return `[${content.type}]`;
 }
 

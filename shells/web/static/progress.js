@@ -1,6 +1,8 @@
 // How far one's own messages came at the others. The native protocol does not tell a sender, so
 // the traces of the last few are read; a later message that came far took the earlier ones along.
 
+import { isNews } from './conversation.js';
+
 export const LEVELS = ['sent', 'delivered', 'stored', 'surfaced', 'read'];
 const MESSAGES_MAX = 8;
 const RECIPIENTS_MAX = 5;
@@ -19,9 +21,8 @@ export function levelOf(events) {
   return { level, isPushed };
 }
 
-/** What people wrote. A recall and a change of members have no ticks. */
-const isWaitedFor = ({ message_id: id, content }) =>
-  id && !['recall', 'members'].includes(content?.type);
+/** What people wrote; what is said of it has no ticks. */
+const isWaitedFor = ({ message_id: id, content }) => id && !isNews(content);
 
 export class Progress {
   #api;
