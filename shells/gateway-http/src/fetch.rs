@@ -17,7 +17,8 @@ use crate::guard::bearer;
 #[derive(Deserialize)]
 pub(crate) struct FetchQuery {
     ids: String,
-    since: Option<u64>,
+    /// Empty is none: extensions fill in a fixed address.
+    since: Option<String>,
 }
 
 /// `GET /v1/fetch?ids=&since=`: the messages of a push, read-only.
@@ -35,6 +36,8 @@ pub(crate) async fn fetch(
         let text = format!("'ids' names at most {} messages", limits::FETCH_MAX);
         return Err(ApiError::with(Reject::BadRequest, text));
     }
+    let since = since.filter(|text| !text.is_empty()).map(|text| text.parse()).transpose();
+    let since = since.map_err(|_| ApiError::with(Reject::BadRequest, "'since' is no seq"))?;
     let fetch = FetchCommand {
         uid: claims.uid,
         device_id: claims.device_id,

@@ -39,6 +39,11 @@ async fn an_extension_looks_up_the_messages_of_its_push_and_what_came_after_a_pl
     assert_eq!(seqs(&since).first(), Some(&6));
     assert!(seqs(&since).len() <= 20);
 
+    let empty = bobs.get(&format!("/v1/fetch?ids={}&since=", ids[2])).await.good();
+    assert_eq!(seqs(&empty), [3]);
+    let wrong = bobs.get(&format!("/v1/fetch?ids={}&since=x", ids[2])).await;
+    assert_eq!(wrong.error(), "bad_request");
+
     // What was read meanwhile needs no alert, and the badge says so.
     let bob = Login::new("bob", "desktop").to(&server).await;
     bob.read("d:alice:bob", 10).await;
