@@ -1,4 +1,5 @@
-//! Aggregates in memory: loaded when first needed, dropped when nothing would be lost.
+//! Aggregates in memory: loaded when first needed, dropped when nothing would be lost. A load plans
+//! a flush, which drops what is too much, so that asking alone cannot fill the memory either.
 
 use nightjar_domain::{Conversation, Missing, User};
 use nightjar_model::{ConversationId, Uid};
@@ -15,6 +16,7 @@ impl Node {
     pub(crate) fn with_user(&mut self, ctx: Ctx<'_>, uid: &Uid) -> Result<&mut User, Missing> {
         if !self.users.contains_key(uid) {
             self.users.insert(uid.clone(), User::load(ctx.rows, uid)?);
+            self.flush.plan(ctx.now);
         }
         Ok(self.users.get_mut(uid).expect("it was put there above"))
     }
@@ -30,6 +32,7 @@ impl Node {
         }
         let Some(conversation) = Conversation::load(ctx.rows, id)? else { return Ok(false) };
         self.conversations.insert(id.clone(), conversation);
+        self.flush.plan(ctx.now);
         Ok(true)
     }
 

@@ -3,7 +3,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use nightjar_domain::{Missing, Stop, User};
+use nightjar_domain::{Missing, Stop, User, read};
 use nightjar_model::{
     ConnId, ConversationId, Mono, Notice, PresenceCommand, PresenceStatus, PresenceView, Reject,
     Reply, Uid, limits,
@@ -116,7 +116,7 @@ impl Node {
         let mut seen = Vec::new();
         for uid in &command.subscribe {
             let id = ConversationId::direct(&me.uid, uid);
-            if self.with_conversation(ctx, &id)? && self.conversations[&id].head() > 0 {
+            if read::conversation(ctx.rows, &id)?.is_some_and(|row| row.head > 0) {
                 self.with_user(ctx, uid)?;
                 seen.push(uid);
             }

@@ -222,3 +222,18 @@ fn what_a_large_group_acknowledges_at_once_is_written_over_several_turns() {
     assert!(rows.iter().sum::<usize>() >= 600, "{rows:?}");
     play.is_whole();
 }
+
+/// Nobody writes anything: whatever is only asked about leaves memory again.
+#[test]
+fn who_only_asks_about_strangers_does_not_fill_the_memory() {
+    let mut play = Play::start();
+    play.online("mallory/phone");
+    for n in 0..60_000 {
+        let typing = Command::Typing(Target::User(uid(&format!("u{n}"))));
+        let origin = Origin::Conn(play.conns["mallory/phone"], 2);
+        play.handle(Input::Command { origin, command: typing });
+    }
+    assert!(play.node.sizes().0 >= 60_000, "or the test asks nothing");
+    play.after(1_000);
+    assert!(play.node.sizes().0 <= 50_000, "{:?}", play.node.sizes());
+}
