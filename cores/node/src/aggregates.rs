@@ -1,5 +1,5 @@
-//! Aggregates in memory: loaded when first needed, dropped when nothing would be lost. A load plans
-//! a flush, which drops what is too much, so that asking alone cannot fill the memory either.
+//! Aggregates in memory: loaded when first needed, dropped when nothing would be lost. A load
+//! that makes them too many plans a flush, which drops some: asking alone cannot fill the memory.
 
 use nightjar_domain::{Conversation, Missing, User};
 use nightjar_model::{ConversationId, Uid};
@@ -16,7 +16,7 @@ impl Node {
     pub(crate) fn with_user(&mut self, ctx: Ctx<'_>, uid: &Uid) -> Result<&mut User, Missing> {
         if !self.users.contains_key(uid) {
             self.users.insert(uid.clone(), User::load(ctx.rows, uid)?);
-            self.flush.plan(ctx.now);
+            self.loaded(ctx);
         }
         Ok(self.users.get_mut(uid).expect("it was put there above"))
     }
@@ -32,16 +32,30 @@ impl Node {
         }
         let Some(conversation) = Conversation::load(ctx.rows, id)? else { return Ok(false) };
         self.conversations.insert(id.clone(), conversation);
-        self.flush.plan(ctx.now);
+        self.loaded(ctx);
         Ok(true)
+    }
+
+    fn loaded(&mut self, ctx: Ctx<'_>) {
+        if self.has_many_users() || self.has_many_conversations() {
+            self.flush.plan(ctx.now);
+        }
+    }
+
+    fn has_many_users(&self) -> bool {
+        self.users.len() > IDLE_USERS_MAX + self.conns.len() + self.work.len()
+    }
+
+    fn has_many_conversations(&self) -> bool {
+        self.conversations.len() > IDLE_CONVERSATIONS_MAX + self.work.len()
     }
 
     /// Drops idle aggregates when there are many. What they were is in the store.
     pub(crate) fn evict(&mut self) {
-        if self.users.len() > IDLE_USERS_MAX + self.conns.len() + self.work.len() {
+        if self.has_many_users() {
             self.users.retain(|_, user| !user.is_idle());
         }
-        if self.conversations.len() > IDLE_CONVERSATIONS_MAX + self.work.len() {
+        if self.has_many_conversations() {
             let work = &self.work;
             let open: std::collections::BTreeSet<&ConversationId> =
                 work.keys().map(|(_, id)| id).collect();
