@@ -3,6 +3,10 @@
 //! They leave from a task of the gateways' runtime. A connection's task that is woken from another
 //! thread costs a system call and a switch; woken from within it costs neither, and neither the
 //! decider nor the store's writer stands still for it.
+//!
+//! What can wait, the wake-ups of a large group and the rows that are written later, is on its way
+//! in a few small turns at a time: everybody's answers queue behind it, here, in the store's writer
+//! and among the tasks that it wakes.
 
 use std::collections::VecDeque;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -17,11 +21,17 @@ use crate::handle::Waiting;
 use crate::mailbox::Mail;
 use crate::{Clock, Pusher};
 
+/// Turns with what could have waited that may be on their way: the disk works on one while the
+/// connections of the other are woken.
+const ROOM: usize = 2;
+
 /// Turns whose effects wait, and where they go.
 pub struct Release {
     state: Mutex<State>,
     /// Something may leave, or it is over.
     stirred: Notify,
+    /// A turn that took room has left.
+    room: Notify,
     waiting: Arc<Waiting>,
     pusher: Pusher,
     events: watch::Sender<u64>,
@@ -29,10 +39,21 @@ pub struct Release {
     released: AtomicU64,
 }
 
+/// A turn that waits.
+struct Held {
+    /// It is safe with this commit.
+    commit: CommitNo,
+    turn: u64,
+    effects: Vec<Effect>,
+    takes_room: bool,
+}
+
 #[derive(Default)]
 struct State {
-    /// `(safe with this commit, turn, effects)`, in order.
-    turns: VecDeque<(CommitNo, u64, Vec<Effect>)>,
+    /// In order.
+    turns: VecDeque<Held>,
+    /// Turns on their way that took room.
+    in_room: usize,
     safe: CommitNo,
     /// The newest turn known to be safe and when, until the decider asks.
     news: Option<(u64, WallMs)>,
@@ -49,6 +70,7 @@ impl Release {
         Self {
             state: Mutex::new(State::default()),
             stirred: Notify::new(),
+            room: Notify::new(),
             waiting,
             pusher,
             events,
@@ -58,9 +80,10 @@ impl Release {
     }
 
     /// The effects of a turn wait for this commit.
-    pub(crate) fn hold(&self, commit: CommitNo, turn: u64, effects: Vec<Effect>) {
+    pub(crate) fn hold(&self, commit: CommitNo, turn: u64, effects: Vec<Effect>, takes_room: bool) {
         let mut state = self.state();
-        state.turns.push_back((commit, turn, effects));
+        state.in_room += usize::from(takes_room);
+        state.turns.push_back(Held { commit, turn, effects, takes_room });
         if commit <= state.safe {
             self.stirred.notify_one();
         }
@@ -79,6 +102,16 @@ impl Release {
         self.stirred.notify_one();
     }
 
+    /// Whether another turn with what could wait may be on its way.
+    pub(crate) fn has_room(&self) -> bool {
+        self.state().in_room < ROOM
+    }
+
+    /// Waits until one that took room has left.
+    pub(crate) async fn room(&self) {
+        self.room.notified().await;
+    }
+
     /// The newest turn that became safe since the last call, and when.
     pub(crate) fn take_news(&self) -> Option<(u64, WallMs)> {
         self.state().news.take()
@@ -93,10 +126,16 @@ impl Release {
     /// Lets effects go in the order of their turns until [`Self::close`].
     pub(crate) async fn run(self: Arc<Self>) {
         loop {
-            while let Some(effects) = self.next() {
-                self.released.fetch_add(effects.len() as u64, Ordering::Relaxed);
-                for effect in effects {
+            while let Some(held) = self.next() {
+                self.released.fetch_add(held.effects.len() as u64, Ordering::Relaxed);
+                for effect in held.effects {
                     self.carry_out(effect);
+                }
+                if held.takes_room {
+                    // The connections it woke run first.
+                    tokio::task::yield_now().await;
+                    self.state().in_room -= 1;
+                    self.room.notify_one();
                 }
             }
             if self.state().is_over {
@@ -106,13 +145,13 @@ impl Release {
         }
     }
 
-    /// The effects of the next turn that is safe.
-    fn next(&self) -> Option<Vec<Effect>> {
+    /// The next turn that is safe.
+    fn next(&self) -> Option<Held> {
         let mut state = self.state();
-        let is_safe = state.turns.front().is_some_and(|(commit, ..)| *commit <= state.safe);
-        let (_, turn, effects) = is_safe.then(|| state.turns.pop_front()).flatten()?;
-        state.news = Some((turn, self.clock.now().wall));
-        Some(effects)
+        let is_safe = state.turns.front().is_some_and(|held| held.commit <= state.safe);
+        let held = is_safe.then(|| state.turns.pop_front()).flatten()?;
+        state.news = Some((held.turn, self.clock.now().wall));
+        Some(held)
     }
 
     fn state(&self) -> MutexGuard<'_, State> {

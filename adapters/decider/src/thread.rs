@@ -157,7 +157,8 @@ impl Worker {
                     ToDecider::Stop(done) => stop = Some(done),
                 }
             }
-            more = self.end_turn()?;
+            let has_room = self.release.has_room();
+            more = self.end_turn(has_room)?;
             if let Some(done) = stop {
                 self.finish(&mut inputs)?;
                 drop(self);
@@ -183,15 +184,19 @@ impl Worker {
         if more || !batch.is_empty() {
             return;
         }
-        let receive = inputs.recv_many(batch, INPUTS_A_TURN_MAX);
-        match self.node.wait_until() {
-            Some(at) => {
-                let at = tokio::time::Instant::from_std(self.clock.instant(at));
-                let _ = tokio::time::timeout_at(at, receive).await;
+        let has_room = self.release.has_room();
+        let until = self.node.wait_until(has_room).map(|at| self.clock.instant(at));
+        let time = async {
+            match until {
+                Some(at) => tokio::time::sleep_until(at.into()).await,
+                None => std::future::pending().await,
             }
-            None => {
-                receive.await;
-            }
+        };
+        tokio::select! {
+            biased;
+            _ = inputs.recv_many(batch, INPUTS_A_TURN_MAX) => {}
+            () = self.release.room(), if !has_room => {}
+            () = time => {}
         }
     }
 
@@ -209,10 +214,10 @@ impl Worker {
         }
     }
 
-    fn end_turn(&mut self) -> Result<bool, String> {
+    fn end_turn(&mut self, has_room: bool) -> Result<bool, String> {
         let now = self.clock.now();
         let random = self.random.next();
-        let more = self.node.settle(&*self.store, now, &random).map_err(broken)?;
+        let more = self.node.settle(&*self.store, now, &random, has_room).map_err(broken)?;
         let turn = self.node.take_turn();
         self.submit(turn)?;
         Ok(more)
@@ -231,7 +236,7 @@ impl Worker {
             }
         }
         // What was read may belong to an earlier commit that is not safe yet.
-        self.release.hold(self.last, turn.number, turn.effects);
+        self.release.hold(self.last, turn.number, turn.effects, turn.takes_room);
         Ok(())
     }
 
@@ -246,7 +251,7 @@ impl Worker {
             }
             self.hear_what_is_safe()?;
             self.node.flush_next();
-            if !self.end_turn()? && rest == 0 {
+            if !self.end_turn(true)? && rest == 0 {
                 break;
             }
         }

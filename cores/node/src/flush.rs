@@ -14,10 +14,13 @@ use crate::node::{Ctx, Node};
 
 /// Cursor writes are gathered for so long.
 const FLUSH_MS: u64 = 50;
-/// Users whose cursors one turn writes, and the rest of the last one's lane.
-const USERS_MAX: usize = 128;
-/// Steps one turn writes.
-const STEPS_MAX: usize = 256;
+/// Users whose cursors one turn writes, and the rest of the last one's lane; more when more wait.
+const USERS_A_TURN: usize = 32;
+/// Steps one turn writes; more when more wait.
+const STEPS_A_TURN: usize = 64;
+/// Whatever waits is written in about so many turns: what comes in while the disk is slow must not
+/// come in faster than it leaves.
+const TURNS_A_FLUSH: usize = 16;
 
 /// What waits to be written, by user lane.
 #[derive(Debug, Default)]
@@ -84,8 +87,10 @@ impl Node {
             return false;
         }
         self.flush.at = None;
+        self.takes_room = true;
         self.flush_lanes();
-        self.recorder.write_steps(&mut self.changes, STEPS_MAX);
+        let steps = STEPS_A_TURN.max(self.recorder.waiting_rows() / TURNS_A_FLUSH);
+        self.recorder.write_steps(&mut self.changes, steps);
         let goes_on = self.recorder.has_rows() || !self.flush.lanes.is_empty();
         if goes_on {
             self.flush.at = Some(ctx.now.mono);
@@ -98,8 +103,11 @@ impl Node {
     /// Lanes are written whole: work is removed in the commit of the cursors that settled it.
     fn flush_lanes(&mut self) {
         let mut written = 0;
-        while written < USERS_MAX {
+        let lanes_min = self.flush.lanes.len() / TURNS_A_FLUSH;
+        let mut lanes = 0;
+        while written < USERS_A_TURN || lanes < lanes_min {
             let Some((lane, waiting)) = self.flush.take_lane() else { return };
+            lanes += 1;
             written += waiting.users.len();
             for uid in &waiting.users {
                 let Some(user) = self.users.get_mut(uid) else { continue };

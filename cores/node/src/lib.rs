@@ -115,6 +115,8 @@ pub struct Turn {
     pub commit: Option<Commit>,
     /// What then leaves, in order.
     pub effects: Vec<Effect>,
+    /// Some of it could have waited: see [`Node::settle`].
+    pub takes_room: bool,
 }
 
 /// What an operator chose.

@@ -42,6 +42,8 @@ pub struct Node {
     /// Of the inputs before it in this turn.
     pending: Pending,
     pub(crate) effects: Vec<Effect>,
+    /// This turn holds some of what can wait.
+    pub(crate) takes_room: bool,
     pub(crate) stats: NodeStats,
     turn: u64,
 }
@@ -106,6 +108,7 @@ impl Node {
             changes: Changes::default(),
             pending: Pending::default(),
             effects: Vec::new(),
+            takes_room: false,
             stats: NodeStats::default(),
             turn: 0,
         };
@@ -269,6 +272,10 @@ impl Node {
     /// has come. Answers whether more is ready; the caller takes the turn and calls again after
     /// looking for new inputs, so that one large group never keeps others waiting.
     ///
+    /// Without `has_room` what can wait does: members of large groups are not woken, gathered rows
+    /// not written. A caller says so while what they came to before is still on its way, because
+    /// everybody's answers queue behind it.
+    ///
     /// # Errors
     /// [`Missing`]: the caller loads the rows and calls again.
     pub fn settle(
@@ -276,16 +283,19 @@ impl Node {
         rows: &dyn Rows,
         now: Now,
         random: &[u8; 16],
+        has_room: bool,
     ) -> Result<bool, Missing> {
         self.seeing_pending(rows, |node, rows| {
             let ctx = Ctx { rows, now, random };
-            node.work_off(ctx)?;
+            if has_room {
+                node.work_off(ctx)?;
+            }
             node.fire_deadlines(ctx)?;
             node.fire_withdrawals(ctx);
             node.tell_presence(ctx)?;
             let more = node.let_pushes_leave(ctx)?;
-            let goes_on = node.flush(ctx);
-            Ok(more || goes_on || !node.ready.is_empty())
+            let goes_on = has_room && (node.flush(ctx) || !node.ready.is_empty());
+            Ok(more || goes_on)
         })
     }
 
@@ -302,18 +312,22 @@ impl Node {
         let durability = if is_held { Durability::Power } else { Durability::Process };
         let commit = (!writes.is_empty()).then_some(Commit { writes, durability });
         self.recorder.end_turn(self.turn);
-        Turn { number: self.turn, commit, effects: std::mem::take(&mut self.effects) }
+        let effects = std::mem::take(&mut self.effects);
+        let takes_room = std::mem::take(&mut self.takes_room);
+        Turn { number: self.turn, commit, effects, takes_room }
     }
 
-    /// When [`Node::settle`] has something to do again, if nothing comes in before.
+    /// When [`Node::settle`] has something to do again, if nothing comes in before; with the same
+    /// room.
     #[must_use]
-    pub fn wait_until(&self) -> Option<Mono> {
-        if !self.ready.is_empty() {
+    pub fn wait_until(&self, has_room: bool) -> Option<Mono> {
+        if has_room && !self.ready.is_empty() {
             return Some(Mono(0));
         }
         let deadline = self.timers.first().map(|(at, ..)| (*at).max(self.shifted_until));
         let withdrawal = self.withdraw_timers.first().map(|(at, ..)| *at);
-        let others = [self.queue.wait_until(), self.flush.at(), self.presence.wait_until()];
+        let flush = self.flush.at().filter(|_| has_room);
+        let others = [self.queue.wait_until(), flush, self.presence.wait_until()];
         [deadline, withdrawal].into_iter().chain(others).flatten().min()
     }
 

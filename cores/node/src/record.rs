@@ -63,6 +63,11 @@ impl Recorder {
         !self.rows.is_empty()
     }
 
+    /// How many rows are not written yet.
+    pub(crate) fn waiting_rows(&self) -> usize {
+        self.rows.len()
+    }
+
     /// Rows not written yet.
     pub(crate) fn waiting<'a>(
         &'a self,

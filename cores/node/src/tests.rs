@@ -154,7 +154,7 @@ impl Play {
     fn settle(&mut self) {
         loop {
             let random = self.random();
-            let more = self.node.settle(&self.store, self.now, &random).unwrap();
+            let more = self.node.settle(&self.store, self.now, &random, true).unwrap();
             self.end_turn();
             if !more {
                 return;
@@ -163,7 +163,7 @@ impl Play {
     }
 
     fn end_turn(&mut self) {
-        let Turn { number, commit, effects } = self.node.take_turn();
+        let Turn { number, commit, effects, .. } = self.node.take_turn();
         if let Some(commit) = commit {
             self.commits.push(commit.clone());
             assert!(matches!(self.store.submit(commit), Submitted::Taken(_)));
@@ -211,7 +211,7 @@ impl Play {
     /// Lets time pass, and everything in it happen when it is due.
     fn after(&mut self, ms: u64) {
         let end = self.now.mono.after(ms);
-        while let Some(at) = self.node.wait_until().filter(|at| *at <= end) {
+        while let Some(at) = self.node.wait_until(true).filter(|at| *at <= end) {
             self.pass(at.since(self.now.mono));
             self.settle();
         }

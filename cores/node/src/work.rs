@@ -11,8 +11,12 @@ use nightjar_model::{
 
 use crate::node::{Ctx, Node};
 
-/// Lanes looked at in one call: a large group takes turns with everybody else.
-const LANES_A_TURN_MAX: usize = 8;
+/// Wake-ups after which a call stops: a large group takes turns with everybody else. A connection
+/// that is woken costs tens of microseconds, so this is about a millisecond.
+const WAKES_A_TURN: u64 = 32;
+/// A call looks at this part of the ready lanes at least, so that a long list is done with in so
+/// many calls however slow the disk is that they wait for.
+const TURNS_A_LIST_MAX: usize = 64;
 /// Entries looked at in one go; the rest of a long backlog follows in the next turn.
 const ENTRIES_A_LOOK_MAX: usize = 256;
 /// Sends whose connection is remembered, so that it gets no delivery of its own message.
@@ -77,8 +81,13 @@ struct Fresh {
 impl Node {
     /// Looks at ready work, a few lanes at a time.
     pub(crate) fn work_off(&mut self, ctx: Ctx<'_>) -> Result<(), Missing> {
-        for _ in 0..LANES_A_TURN_MAX {
+        let enough = self.stats.deliveries + WAKES_A_TURN;
+        let lanes_min = self.ready.len() / TURNS_A_LIST_MAX;
+        let mut lanes = 0;
+        while self.stats.deliveries < enough || lanes < lanes_min {
             let Some((lane, id)) = self.ready.front().cloned() else { return Ok(()) };
+            self.takes_room = true;
+            lanes += 1;
             self.look_at(ctx, lane, &id)?;
             self.ready.pop_front();
             if let Some(work) = self.work.get_mut(&(lane, id.clone())) {

@@ -5,8 +5,8 @@ use std::collections::BTreeSet;
 use nightjar_domain::{Deadlines, Store};
 use nightjar_model::{
     AppStateReport, Binding, BindingKey, ClientMsgId, Command, ConnId, ConversationId, DeviceId,
-    HelloCommand, HistoryCommand, Mono, Now, Platform, Reply, Secret, SendCommand, Target, Uid,
-    WallMs,
+    GroupId, HelloCommand, HistoryCommand, Mono, Notice, Now, Platform, Reply, Secret, SendCommand,
+    Target, Uid, WallMs,
 };
 use nightjar_node::{Effect, Input, Node, NodeConfig, Origin};
 use nightjar_push::{Display, PushPolicy};
@@ -52,13 +52,39 @@ impl Stage {
 
     /// Ends the turn; its effects.
     fn turn(&mut self) -> Vec<Effect> {
-        let more = (0..100).all(|_| self.node.settle(&self.store, self.now, &[0; 16]).unwrap());
+        let more =
+            (0..100).all(|_| self.node.settle(&self.store, self.now, &[0; 16], true).unwrap());
         assert!(!more, "it settles");
         let turn = self.node.take_turn();
         if let Some(commit) = turn.commit {
             self.store.submit(commit);
         }
         turn.effects
+    }
+
+    /// Ends the turn while there is no room for what can wait; its effects.
+    fn turn_without_room(&mut self) -> Vec<Effect> {
+        let more = self.node.settle(&self.store, self.now, &[0; 16], false).unwrap();
+        assert!(!more, "what waits for room keeps nobody busy");
+        let turn = self.node.take_turn();
+        assert!(!turn.takes_room);
+        if let Some(commit) = turn.commit {
+            self.store.submit(commit);
+        }
+        turn.effects
+    }
+
+    /// A user's phone says hello and is in front of them.
+    fn login(&mut self, user: &str, conn: u64) {
+        let hello = HelloCommand {
+            uid: uid(user),
+            device_id: DeviceId::parse("phone").unwrap(),
+            platform: Platform::Ios,
+            state: AppStateReport::Foreground { conversation: None },
+            resume: None,
+            token_issued_at: NOW.wall,
+        };
+        self.ask_from(Origin::Conn(ConnId(conn), 1), Command::Hello(Box::new(hello)));
     }
 
     fn bind(&mut self, user: &str) {
@@ -87,8 +113,12 @@ fn from_alice(id: &str) -> Command {
 }
 
 fn from(user: &str, id: &str) -> Command {
+    to(Target::User(uid("bob")), user, id)
+}
+
+fn to(to: Target, user: &str, id: &str) -> Command {
     let send = SendCommand {
-        to: Target::User(uid("bob")),
+        to,
         client_msg_id: ClientMsgId::parse(id).unwrap(),
         content: r#"{"type":"text","text":"hello"}"#.into(),
         sealed: false,
@@ -182,4 +212,43 @@ fn a_grace_that_ended_during_a_stall_keeps_nobody_busy() {
     assert_eq!(pushes(&stage.turn()), 0, "an answer may wait in a socket");
     stage.pass(500);
     assert_eq!(pushes(&stage.turn()), 2, "nobody answered");
+}
+
+/// How many connections the effects wake.
+fn wakes(effects: &[Effect]) -> usize {
+    let is_wake =
+        |effect: &&Effect| matches!(effect, Effect::Notice { notice: Notice::Wake(_), .. });
+    effects.iter().filter(is_wake).count()
+}
+
+#[test]
+fn a_large_group_waits_for_room_and_a_direct_message_does_not() {
+    let mut stage = Stage::new();
+    let members: Vec<Uid> = (0..200).map(|n| uid(&format!("m{n}"))).collect();
+    for (n, member) in members.iter().enumerate() {
+        stage.login(member.as_str(), 100 + n as u64);
+    }
+    stage.login("bob", 1);
+    let group = GroupId::parse("all").unwrap();
+    stage.ask(Command::CreateGroup {
+        group: group.clone(),
+        name: "All".into(),
+        owner: uid("alice"),
+        members,
+    });
+    stage.turn();
+    stage.ask(to(Target::Group(group), "alice", "to all"));
+    stage.ask(from_alice("to bob"));
+    assert_eq!(wakes(&stage.turn_without_room()), 1, "only bob is woken");
+    let next = stage.node.wait_until(false);
+    assert!(next.is_none_or(|at| at > stage.now.mono), "and nothing is busy meanwhile");
+    let slices = std::iter::from_fn(|| {
+        let more = stage.node.settle(&stage.store, stage.now, &[0; 16], true).unwrap();
+        let turn = stage.node.take_turn();
+        assert!(turn.takes_room);
+        more.then(|| wakes(&turn.effects))
+    });
+    let slices: Vec<usize> = slices.collect();
+    assert!(slices.iter().all(|wakes| *wakes < 64), "in small parts: {slices:?}");
+    assert!(slices.iter().sum::<usize>() > 100, "most of them are woken by now: {slices:?}");
 }

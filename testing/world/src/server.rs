@@ -254,10 +254,10 @@ impl World {
         let now = process.now(now_ms);
         let more = process
             .node
-            .settle(&self.server.store, now, &random)
+            .settle(&self.server.store, now, &random, true)
             .expect("the store in memory has every row at hand");
         let turn = process.node.take_turn();
-        let wait_until = process.node.wait_until().map(|at| process.moment(at));
+        let wait_until = process.node.wait_until(true).map(|at| process.moment(at));
         let was_behind = std::mem::replace(&mut self.reference.looks_behind, more);
         self.reference.is_behind = was_behind || more;
         self.submit(turn);
