@@ -487,8 +487,11 @@ impl Node {
         }
         match answer.outcome {
             Outcome::Delivered => {}
-            // It may have come to the screen all the same.
-            Outcome::Retry => self.take_back_if_over(ctx, &key, &flight)?,
+            // It may have come to the screen all the same, after what it was taken back with.
+            Outcome::Retry if key.lane != PushLane::Withdrawals => {
+                self.may_show(&key, &flight.conversation, flight.seq, flight.is_shared);
+                self.take_back_if_over(ctx, &key, &flight)?;
+            }
             _ if flight.is_first && key.lane != PushLane::Withdrawals => self.cannot_show(&flight),
             _ => {}
         }
@@ -545,9 +548,6 @@ impl Node {
         key: &PushKey,
         flight: &InFlight,
     ) -> Result<(), Missing> {
-        if key.lane == PushLane::Withdrawals {
-            return Ok(());
-        }
         let (id, seq) = (&flight.conversation, flight.seq);
         let (_, read) = self.joined_and_read(&key.uid, id);
         let recalled = match self.conversations.get(id) {

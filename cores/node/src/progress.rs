@@ -52,7 +52,7 @@ impl Node {
                     ranges::insert(&mut row.showing, row.surfaced + 1, surfaced);
                 } else {
                     ranges::remove_upto(&mut row.showing, surfaced);
-                    row.showing_shared = false;
+                    row.showing_shared &= surfaced < row.settled;
                 }
                 row.surfaced = surfaced;
             }
@@ -117,7 +117,8 @@ impl Node {
         Ok(Reply::Badge { unread, bv })
     }
 
-    /// The reading device shows nothing of what was read any more.
+    /// The reading device shows nothing of what was read any more. The conversation's one
+    /// notification may stand for more.
     fn saw_up_to(&mut self, me: &Me, id: &ConversationId, read: Seq) {
         let (joined, _) = self.joined_and_read(&me.uid, id);
         let user = self.users.get_mut(&me.uid);
@@ -127,8 +128,9 @@ impl Node {
         device.change_cursor(id, joined, |row| {
             let had = row.showing.len();
             ranges::remove_upto(&mut row.showing, read);
-            let shared = std::mem::take(&mut row.showing_shared);
-            had != row.showing.len() || shared
+            let shared = row.showing_shared;
+            row.showing_shared &= read < row.settled;
+            had != row.showing.len() || shared != row.showing_shared
         });
         device.withdrawing.retain(|_, (conversation, seq)| conversation != id || *seq > read);
     }

@@ -53,7 +53,9 @@ impl Node {
         let device = self.users.get(uid).and_then(|user| user.devices.get(device_id));
         let Some(device) = device else { return Ok(()) };
         let cursor = device.cursor(id, joined);
-        let is_flying = self.flying(uid, device_id, id).is_some_and(|(_, is_shared)| is_shared);
+        // What is at the provider under this name and was not read stands for itself.
+        let flying = self.flying(uid, device_id, id);
+        let is_flying = flying.is_some_and(|(seq, is_shared)| is_shared && seq > read);
         if !is_flying && is_shared_over(ctx, uid, &cursor, read, recalled)? {
             let shared = NotificationId::conversation(id);
             self.withdraw_ids(ctx, uid, device_id, vec![(shared, id.clone(), cursor.settled)]);
@@ -62,7 +64,8 @@ impl Node {
     }
 
     /// Takes back the notifications of these places, where the device may be showing them. One
-    /// that is at the provider is looked at again when the answer comes.
+    /// that is at the provider is looked at again when the answer comes, even if the device had
+    /// posted it itself.
     pub(crate) fn withdraw_places(
         &mut self,
         ctx: Ctx<'_>,
@@ -75,9 +78,11 @@ impl Node {
         let device = self.users.get(uid).and_then(|user| user.devices.get(device_id));
         let Some(device) = device else { return Ok(()) };
         let flying = self.flying(uid, device_id, id);
+        let surfaced = device.cursor(id, 0).surfaced;
+        let waits = |seq: Seq| flying == Some((seq, false)) && seq > surfaced;
         let mut ids = Vec::new();
         let shown = places.iter().filter(|seq| device.may_show(id, **seq));
-        for seq in shown.filter(|seq| flying != Some((**seq, false))) {
+        for seq in shown.filter(|seq| !waits(**seq)) {
             if let Some(entry) = conversation.entry(ctx.rows, *seq)? {
                 ids.push((NotificationId::message(entry.message_id), id.clone(), *seq));
             }

@@ -70,8 +70,11 @@ fn look(arguments: &Arguments, fault: Option<Sabotage>) -> anyhow::Result<Report
         let end = seeds.end.min(next.saturating_add(SEEDS_AT_ONCE));
         for (seed, outcome) in run_all(next, end, fault) {
             report.take(seed, &outcome);
-            if outcome.violation.is_some() && report.violations == 1 {
-                tell(arguments, seed)?;
+            if let Some(violation) = &outcome.violation {
+                if report.violations == 1 {
+                    tell(arguments, seed)?;
+                }
+                eprintln!("seed {seed}: {} {}", violation.invariant, violation.text);
             }
             if report.violations > 0 && fault.is_some() {
                 break 'all;
@@ -109,16 +112,10 @@ fn run_all(first: u64, end: u64, fault: Option<Sabotage>) -> Vec<(u64, Outcome)>
 
 /// The same seed is the same run: this time it is written down.
 fn tell(arguments: &Arguments, seed: u64) -> anyhow::Result<()> {
-    let outcome = run(seed, true);
-    if let Some(violation) = &outcome.violation {
-        let mut err = std::io::stderr().lock();
-        if arguments.trace.is_none() {
-            writeln!(err, "{}", outcome.play)?;
-        }
-        writeln!(err, "seed {seed}: {} {}", violation.invariant, violation.text)?;
-    }
-    if let Some(path) = &arguments.trace {
-        std::fs::write(path, &outcome.play)?;
+    let play = run(seed, true).play;
+    match &arguments.trace {
+        Some(path) => std::fs::write(path, &play)?,
+        None => writeln!(std::io::stderr().lock(), "{play}")?,
     }
     Ok(())
 }

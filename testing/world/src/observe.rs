@@ -342,6 +342,14 @@ impl World {
         }
     }
 
+    /// The server comes to a frame of a connection: from now on it waits for its device again.
+    pub(crate) fn server_hears_of(&mut self, conn: ConnId, is_back: bool) {
+        let now_ms = self.agenda.now_ms();
+        if let Some(phone) = self.phone_of(conn) {
+            self.reference.dark.heard(phone, conn, is_back, now_ms);
+        }
+    }
+
     /// The server hears what a provider said.
     pub(crate) fn server_hears_answer(&mut self, ticket: Ticket, answer: &Answer) {
         let now_ms = self.agenda.now_ms();
@@ -377,6 +385,7 @@ impl World {
                     shown.seqs.iter().map(move |seq| (no, (shown.conversation.clone(), *seq)))
                 }));
             }
+            self.forgotten.extend(self.provider.places_kept());
         }
         for (place, message) in self.reference.crashed(safe) {
             let key = Key::Entry(place.0.clone(), place.1);

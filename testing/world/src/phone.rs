@@ -268,16 +268,21 @@ impl World {
         self.phone_says(no, conn, &bytes);
         let is_report = nightjar_wire::Header::parse(&bytes)
             .is_ok_and(|h| h.command == Kind::AppState.number());
+        let late = self.phones[no].late_report.take().filter(|(of, _)| *of == name);
         if !is_report || !self.phones[no].is_hasty {
+            // What the app writes after a report rests on it and does not overtake it.
+            if let Some((_, late)) = late {
+                self.send_up(conn, Up::Packet(late));
+            }
             return self.send_up(conn, Up::Packet(bytes));
         }
-        match self.phones[no].late_report.take() {
-            Some((of, late)) if of == name => {
+        match late {
+            Some((_, late)) => {
                 self.cover("reports_overtaken");
                 self.send_up(conn, Up::Packet(bytes));
                 self.send_up(conn, Up::Packet(late));
             }
-            _ => {
+            None => {
                 self.phones[no].late_report = Some((name, bytes));
                 let boot = self.phones[no].boot;
                 self.agenda.after(400, What::LateReport(no, boot));

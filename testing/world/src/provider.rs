@@ -6,6 +6,7 @@ use nightjar_node::Input;
 use nightjar_push::{Answer, Outcome, PushRequest, Ticket};
 
 use crate::phone::PhoneNo;
+use crate::reference::Place;
 use crate::world::{What, World};
 
 /// A request without an answer is given up by the server's adapter after so long.
@@ -54,6 +55,13 @@ pub(crate) struct Pusher {
 impl Provider {
     pub(crate) fn new() -> Self {
         Self { mood: Mood::Good, tokens: BTreeMap::new(), kept: BTreeMap::new() }
+    }
+
+    /// What will come to the screens of phones without a network.
+    pub(crate) fn places_kept(&self) -> impl Iterator<Item = (PhoneNo, Place)> + '_ {
+        self.kept.iter().flat_map(|(phone, kept)| {
+            kept.iter().map(|request| (*phone, (request.data.conv.clone(), request.data.seq)))
+        })
     }
 }
 

@@ -9,7 +9,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use nightjar_domain::{CommitNo, Store, Submitted};
-use nightjar_model::{ConnId, Mono, Now, WallMs};
+use nightjar_model::{Command, ConnId, Mono, Now, WallMs};
 use nightjar_node::{Effect, Input, Node, NodeConfig, Origin, Turn};
 use nightjar_session::{Input as SessionInput, RequestId};
 use nightjar_store_memory::{Crash, MemoryStore};
@@ -232,6 +232,9 @@ impl World {
     fn decide(&mut self, input: Input) {
         if let Input::Answered { ticket, answer } = &input {
             self.server_hears_answer(*ticket, answer);
+        }
+        if let Input::Command { origin: Origin::Conn(conn, _), command } = &input {
+            self.server_hears_of(*conn, matches!(command, Command::Heard));
         }
         let random = self.random();
         let now_ms = self.agenda.now_ms();

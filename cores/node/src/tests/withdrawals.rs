@@ -196,3 +196,67 @@ fn a_storms_notification_goes_when_all_it_stands_for_was_taken_back() {
     play.recall("alice/laptop", &sent[5]);
     assert_eq!(play.the_push().request.data.wd, [shared]);
 }
+
+/// Bob's phone shows a storm's shared notification, which stands for the last two of seven.
+fn a_storm_on_bobs_phone(play: &mut Play) -> (Vec<SentReply>, NotificationId) {
+    play.phone("bob/phone");
+    play.online("bob/laptop");
+    let sent: Vec<_> = (0..7).map(|_| play.says("alice", "bob")).collect();
+    let pushed = play.take_pushes();
+    let shared = NotificationId::conversation(&sent[0].conversation);
+    assert_eq!(pushed.last().unwrap().request.data.nid, Some(shared.clone()));
+    (sent, shared)
+}
+
+#[test]
+fn a_storms_notification_outlives_what_its_own_device_read_below_it() {
+    let mut play = Play::start();
+    let (sent, shared) = a_storm_on_bobs_phone(&mut play);
+    let chat = sent[0].conversation.clone();
+    play.online("bob/phone");
+    play.read("bob/phone", &chat, 2);
+    play.surfaced("bob/phone", &chat, 3);
+    play.lose("bob/phone");
+    play.read("bob/laptop", &chat, 7);
+    let taken_back: Vec<NotificationId> =
+        play.take_pushes().into_iter().flat_map(|push| push.request.data.wd).collect();
+    assert!(taken_back.contains(&shared), "{taken_back:?}");
+}
+
+#[test]
+fn a_storms_notification_goes_at_once_though_one_more_is_on_its_way() {
+    let mut play = Play::start();
+    let (sent, shared) = a_storm_on_bobs_phone(&mut play);
+    let last = play.says("alice", "bob");
+    let push = play.the_push();
+    assert_eq!(push.request.data.nid, Some(shared.clone()));
+    play.read("bob/laptop", &sent[0].conversation, last.seq);
+    let withdrawal = play.pushes.last().unwrap().clone();
+    assert!(withdrawal.request.data.wd.contains(&shared), "the provider may take long");
+    play.online("bob/phone");
+    play.ask("bob/phone", Command::Withdrawn(vec![shared.clone()])).unwrap();
+    // It may have come to the screen after all.
+    play.answer(&push, Answer::new(Outcome::Retry, "timeout"));
+    assert!(play.notices("bob/phone").contains(&Notice::Withdraw(vec![shared])));
+}
+
+#[test]
+fn what_a_device_posted_itself_goes_at_once_though_its_push_is_on_its_way() {
+    let mut play = Play::start();
+    play.phone("bob/phone");
+    play.online("bob/laptop");
+    play.online("bob/phone");
+    play.background("bob/phone", 25_000);
+    let sent = play.says("alice", "bob");
+    play.after(2_000);
+    let push = play.the_push();
+    play.ask("bob/phone", Command::Heard).unwrap();
+    play.surfaced("bob/phone", &sent.conversation, 1);
+    play.notices("bob/phone");
+    play.read("bob/laptop", &sent.conversation, 1);
+    let told = Notice::Withdraw(vec![nid(&sent)]);
+    assert!(play.notices("bob/phone").contains(&told), "it shows it");
+    play.ask("bob/phone", Command::Withdrawn(vec![nid(&sent)])).unwrap();
+    play.answer(&push, Answer::new(Outcome::Delivered, "200"));
+    assert!(play.notices("bob/phone").contains(&told), "and maybe again");
+}

@@ -67,6 +67,14 @@ struct Lane {
 }
 
 impl View {
+    /// Whether the device has a while to answer, once it is connected.
+    fn may_wait(&self, since_ms: u64) -> bool {
+        match self.told {
+            Told::Foreground => true,
+            Told::Background { grace_until_ms } => grace_until_ms > since_ms,
+        }
+    }
+
     fn due_ms(&self, since_ms: u64) -> u64 {
         if self.conn.is_none() {
             return since_ms;
@@ -142,14 +150,18 @@ impl Dark {
             View { conn: Some(conn), told, since_ms: now_ms, unresponsive_since_ms: None };
     }
 
-    /// A frame came over this connection.
-    pub(crate) fn heard(&mut self, phone: PhoneNo, conn: ConnId, now_ms: u64) {
+    /// The server comes to a frame of this connection. A device that let a deadline pass is waited
+    /// for anew; what excuses a late push does not excuse the device. With `is_back` the session
+    /// says that it answers again: behind a slow disk later than its first frame.
+    pub(crate) fn heard(&mut self, phone: PhoneNo, conn: ConnId, is_back: bool, now_ms: u64) {
         if self.views[phone].conn != Some(conn) {
             return;
         }
         self.catch_up(phone, now_ms);
+        let missed_ms = self.first_deadline_ms(phone);
         let view = &mut self.views[phone];
-        if view.unresponsive_since_ms.take().is_some() {
+        let was_late = missed_ms.is_some_and(|missed_ms| missed_ms < now_ms);
+        if view.unresponsive_since_ms.take().is_some() || was_late || is_back {
             view.since_ms = now_ms;
         }
     }
@@ -186,12 +198,17 @@ impl Dark {
         if view.conn.is_none() || view.unresponsive_since_ms.is_some() {
             return;
         }
+        let missed_ms = self.first_deadline_ms(phone).map(|ms| ms.max(self.excused_until_ms));
+        self.views[phone].unresponsive_since_ms = missed_ms.filter(|ms| *ms < now_ms);
+    }
+
+    /// The first deadline of the device. What is due at once waits for nobody, and nobody lets it
+    /// pass.
+    fn first_deadline_ms(&self, phone: PhoneNo) -> Option<u64> {
+        let view = &self.views[phone];
         let mine = self.debts.iter().filter(|(key, _)| key.0 == phone);
-        let missed_ms = mine
-            .map(|(_, debt)| view.due_ms(debt.since_ms).max(self.excused_until_ms))
-            .filter(|missed_ms| *missed_ms < now_ms)
-            .min();
-        self.views[phone].unresponsive_since_ms = missed_ms;
+        let since_ms = mine.map(|(_, debt)| debt.since_ms).filter(|ms| view.may_wait(*ms));
+        since_ms.map(|since_ms| view.due_ms(since_ms)).min()
     }
 
     /// A request for a message is handed over.

@@ -15,8 +15,6 @@ impl World {
     /// The server reads a packet.
     pub(crate) fn server_hears(&mut self, conn: ConnId, packet: &Bytes) {
         let now_ms = self.agenda.now_ms();
-        let Some(phone) = self.phone_of(conn) else { return };
-        self.reference.dark.heard(phone, conn, now_ms);
         let Ok(header) = Header::parse(packet) else { return };
         let is_told = [Command::Hello, Command::AppState]
             .into_iter()

@@ -66,15 +66,15 @@ impl Withdrawals {
         &mut self,
         now_ms: u64,
         within_ms: u64,
-    ) -> Vec<(PhoneNo, NotificationId, Place)> {
+    ) -> Vec<(PhoneNo, NotificationId, Place, u64)> {
         let is_late = |since_ms: u64| now_ms > (since_ms + within_ms).max(self.excused_until_ms);
         let late: Vec<_> =
             self.owed.iter().filter(|(_, (_, since_ms))| is_late(*since_ms)).collect();
         let late: Vec<_> = late
             .into_iter()
-            .map(|((phone, id), (place, _))| (*phone, id.clone(), place.clone()))
+            .map(|((phone, id), (place, since_ms))| (*phone, id.clone(), place.clone(), *since_ms))
             .collect();
-        for (phone, id, _) in &late {
+        for (phone, id, ..) in &late {
             self.owed.remove(&(*phone, id.clone()));
         }
         late
@@ -144,8 +144,13 @@ impl World {
     /// Looks for devices that were not told in time.
     pub(crate) fn check_withdrawals(&mut self) {
         let now_ms = self.agenda.now_ms();
-        for (phone, id, place) in self.reference.withdrawals.late(now_ms, WITHDRAW_WITHIN_MS) {
-            let can_be_told = self.reference.known.bound.contains_key(&phone)
+        let late = self.reference.withdrawals.late(now_ms, WITHDRAW_WITHIN_MS);
+        for (phone, id, place, since_ms) in late {
+            // One that was bound later is told with its next push.
+            let could_be_pushed =
+                self.bound_ms.get(&phone).is_some_and(|bound_ms| *bound_ms <= since_ms);
+            let can_be_told = could_be_pushed
+                && self.reference.known.bound.contains_key(&phone)
                 && !self.dead_tokens.contains(&phone);
             let shown = self.phones[phone].shade.get(&id);
             let is_left = shown.is_some_and(|shown| self.is_settled(phone, shown));
