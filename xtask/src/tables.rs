@@ -5,7 +5,7 @@
 use std::collections::BTreeMap;
 
 use anyhow::{Context, Result, bail};
-use nightjar_model::{DueReason, Reject};
+use nightjar_model::{DueReason, Metric, MetricKind, Reject};
 use nightjar_push::SilentReason;
 use nightjar_wire::Kind;
 
@@ -22,6 +22,7 @@ const BLOCKS: &[Block] = &[
     Block { file: "docs/protocol.md", name: "rejects", render: rejects },
     Block { file: "docs/protocol.md", name: "reasons", render: reasons },
     Block { file: "docs/protocol.md", name: "limits", render: limits },
+    Block { file: "docs/protocol.md", name: "metrics", render: metrics },
 ];
 
 /// Fails where a block differs from the code.
@@ -130,6 +131,18 @@ fn rejects() -> Result<String> {
     };
     let head = ["number", "name", "HTTP", "retry", "bye", "message"];
     Ok(table(&head, Reject::ALL.into_iter().map(row)))
+}
+
+/// What clients measure.
+fn metrics() -> Result<String> {
+    let row = |metric: &Metric| {
+        let kind = match metric.kind() {
+            MetricKind::Counter => "counter",
+            MetricKind::Histogram => "histogram",
+        };
+        vec![format!("`{}`", metric.name()), kind.to_owned(), metric.meaning().to_owned()]
+    };
+    Ok(table(&["metric", "kind", "of what"], Metric::ALL.iter().map(row)))
 }
 
 /// The constants of the model's `limits.rs`, with their documentation.

@@ -5,8 +5,8 @@ use std::sync::Arc;
 
 use nightjar_domain::{Stop, read};
 use nightjar_model::{
-    ConversationId, Entry, FetchCommand, FetchedView, HistoryCommand, Reject, Reply, Seq, Uid,
-    WallMs, limits,
+    ConversationId, DeviceId, Entry, FetchCommand, FetchedView, HistoryCommand, Reject, Reply, Seq,
+    Uid, WallMs, limits,
 };
 
 use crate::node::{Ctx, Node};
@@ -19,12 +19,7 @@ impl Node {
     /// [`Reject::TokenRevoked`] once the device was kicked or signed out.
     pub(crate) fn fetch(&mut self, ctx: Ctx<'_>, fetch: &FetchCommand) -> Result<Reply, Stop> {
         let FetchCommand { uid, device_id, token_issued_at, ids, since } = fetch;
-        let user = self.with_user(ctx, uid)?;
-        let device = user.devices.get(device_id).ok_or(Reject::TokenRevoked)?;
-        let valid_from = user.row.tokens_valid_from.max(device.row.tokens_valid_from);
-        if device.row.signed_out || *token_issued_at < valid_from {
-            return Err(Reject::TokenRevoked.into());
-        }
+        self.check_push_token(ctx, (uid, device_id), *token_issued_at)?;
         let mut found: BTreeMap<(ConversationId, Seq), Arc<Entry>> = BTreeMap::new();
         for id in ids.iter().take(limits::FETCH_MAX) {
             let Some(row) = read::message(ctx.rows, *id)? else { continue };
@@ -48,6 +43,23 @@ impl Node {
             entries.push((entry, alert));
         }
         Ok(Reply::Fetched(Box::new(FetchedView { entries, unread, bv, withdraw })))
+    }
+
+    /// # Errors
+    /// [`Reject::TokenRevoked`] once the device was kicked or signed out.
+    pub(crate) fn check_push_token(
+        &mut self,
+        ctx: Ctx<'_>,
+        (uid, device_id): (&Uid, &DeviceId),
+        issued_at: WallMs,
+    ) -> Result<(), Stop> {
+        let user = self.with_user(ctx, uid)?;
+        let device = user.devices.get(device_id).ok_or(Reject::TokenRevoked)?;
+        let valid_from = user.row.tokens_valid_from.max(device.row.tokens_valid_from);
+        match device.row.signed_out || issued_at < valid_from {
+            true => Err(Reject::TokenRevoked.into()),
+            false => Ok(()),
+        }
     }
 
     /// Adds what the user may see between two places, as far as there is room.

@@ -22,6 +22,7 @@ mod pending;
 mod presence;
 mod progress;
 mod record;
+mod report;
 mod send;
 mod sync;
 #[cfg(test)]

@@ -218,7 +218,7 @@ impl Node {
             Command::Ack(items) => self.ack(ctx, &me, &items),
             Command::Read { conversation, seq } => self.read(ctx, &me, &conversation, seq),
             Command::Withdrawn(ids) => self.withdrawn(ctx, &me, &ids),
-            Command::Report { arrived, clicked } => self.report(ctx, &me, &arrived, &clicked),
+            Command::Report(report) => self.report(ctx, &me, &report),
             Command::Sync { since, limit } => self.sync(ctx, &me.uid, since.as_deref(), limit),
             Command::History(history) => self.history(ctx, &me.uid, &history),
             Command::Pull { conversation, after, limit } => {
@@ -253,6 +253,7 @@ impl Node {
                 self.unbind(ctx, &uid, &device_id, key.as_ref())
             }
             Command::Fetch(fetch) => self.fetch(ctx, &fetch),
+            Command::Fetched(fetched) => self.fetched(ctx, &fetched),
             Command::Unread { uid } => self.unread(ctx, &uid),
             Command::Kick { uid, device_id, reason } => self.kick(ctx, &uid, &device_id, reason),
             Command::ReportAppState { uid, device_id, state } => {

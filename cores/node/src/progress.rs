@@ -4,8 +4,8 @@ use std::sync::Arc;
 
 use nightjar_domain::{Stop, Told, ranges};
 use nightjar_model::{
-    AckItem, ConversationId, Delivery, Entry, HistoryCommand, Notice, NotificationId, Reject,
-    Reply, Seq, SharedPackets, Step, Uid, limits,
+    AckItem, ConversationId, Delivery, Entry, HistoryCommand, Notice, Reject, Reply, Seq,
+    SharedPackets, Step, Uid, limits,
 };
 
 use crate::device::Me;
@@ -240,31 +240,5 @@ impl Node {
         let newest = history.after.is_none();
         let entries = nightjar_domain::read::entries(ctx.rows, id, after, before, limit, newest)?;
         Ok((entries, conversation.head().min(upto)))
-    }
-
-    /// Pushes that arrived on the device or were opened there.
-    pub(crate) fn report(
-        &mut self,
-        ctx: Ctx<'_>,
-        me: &Me,
-        arrived: &[NotificationId],
-        clicked: &[NotificationId],
-    ) -> Result<Reply, Stop> {
-        let reports = arrived
-            .iter()
-            .map(|id| (Step::Arrived, id))
-            .chain(clicked.iter().map(|id| (Step::Clicked, id)));
-        for (step, nid) in reports.take(limits::ACK_ITEMS_MAX) {
-            let Some(found) = nid.message_id() else { continue };
-            let Some(row) = nightjar_domain::read::message(ctx.rows, found)? else { continue };
-            if self.users.get(&me.uid).and_then(|user| user.place(&row.conversation)).is_none() {
-                continue;
-            }
-            let device_id = Some(me.device_id.clone());
-            let scope = (&me.uid, &row.conversation);
-            self.recorder.step(ctx.now.wall, scope, device_id, (row.seq, row.seq), step, None);
-            self.flush.plan(ctx.now);
-        }
-        Ok(Reply::Done)
     }
 }

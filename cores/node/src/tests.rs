@@ -11,6 +11,7 @@ mod members;
 mod presence;
 mod pushes;
 mod reopen;
+mod reports;
 mod sync;
 mod withdrawals;
 

@@ -2,14 +2,14 @@
 
 use nightjar_model::Reject;
 use nightjar_model::sabotage::Sabotage;
-use nightjar_model::{ByeReason, Command, Mono, Now};
+use nightjar_model::{ByeReason, Command, Mono, Now, ReportCommand};
 use nightjar_wire::{Body, Kind, Packet, SERVER_SERIAL_MIN, WireError, body};
 
-use crate::Session;
 use crate::pending::{Ask, Waiting};
 use crate::phase::{Event, Phase};
 use crate::requests::{self, Asked, Refusal};
 use crate::session::bye;
+use crate::{Output, Session};
 
 impl Session {
     /// One packet, or why what came is none.
@@ -88,9 +88,7 @@ impl Session {
                 Ok(())
             }
             Body::Typing(typing) => requests::typing(&typing).map(|asked| self.ask(ask, asked)),
-            Body::Report(report) => {
-                requests::report_pushes(&report).map(|asked| self.ask(ask, asked))
-            }
+            Body::Report(report) => self.told_report(ask, report),
             request => needs_serial(ask).and_then(|()| self.asked(ask, request, now)),
         };
         if let Err(refusal) = done {
@@ -139,6 +137,19 @@ impl Session {
             self.answer(ask, Body::Empty);
         } else {
             self.ask(ask, Command::Ack(items));
+        }
+        Ok(())
+    }
+
+    fn told_report(&mut self, ask: Ask, report: body::Report) -> Asked<()> {
+        let (report, measures) = requests::device_report(report)?;
+        if let (Some(platform), false) = (self.platform, measures.is_empty()) {
+            self.output(Output::Measured(platform, measures));
+        }
+        if report == ReportCommand::default() {
+            self.answer(ask, Body::Empty);
+        } else {
+            self.ask(ask, Command::Report(report));
         }
         Ok(())
     }

@@ -1,7 +1,9 @@
 //! What goes into a session and what comes out.
 
 use bytes::Bytes;
-use nightjar_model::{Command, DeviceId, Notice, Reject, Reply, Secret, Uid, WallMs};
+use nightjar_model::{
+    Command, DeviceId, Measure, Notice, Platform, Reject, Reply, Secret, Uid, WallMs,
+};
 use nightjar_wire::WireError;
 
 /// How the packets of a connection are written. What comes in may be either.
@@ -71,6 +73,8 @@ pub enum Output {
     /// Give it to the lanes, in order. Each gets exactly one reply, also when it says nothing:
     /// the number on their way is bounded.
     Command(RequestId, Command),
+    /// Add to the sums what a client of this platform measured.
+    Measured(Platform, Vec<Measure>),
     /// The last output of all: end the writing half after what was sent, read on for so long, drop.
     Close {
         /// Milliseconds; 0 drops the socket at once.

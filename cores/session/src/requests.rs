@@ -3,9 +3,9 @@
 use bytes::Bytes;
 use nightjar_model::{
     AppStateReport, Binding, BindingKey, ClientMsgId, Command, Content, ConversationId, DeviceId,
-    Environment, GroupId, HistoryCommand, IdError, Mentions, NotificationId, Platform,
-    PresenceCommand, PresenceStatus, PushSpec, Reject, Secret, SendCommand, Target, Uid, WallMs,
-    limits,
+    Environment, GroupId, HistoryCommand, IdError, Measure, Mentions, Metric, NotificationId,
+    Platform, PresenceCommand, PresenceStatus, PushSpec, Reject, ReportCommand, Secret,
+    SendCommand, Target, Uid, WallMs, limits,
 };
 use nightjar_wire::body;
 use serde::de::IgnoredAny;
@@ -320,18 +320,30 @@ pub(crate) fn members(members: body::Members) -> Asked<Command> {
     Ok(Command::Members { group: GroupId::parse(&members.group)?, since: members.since })
 }
 
-/// Reads a report; dismissals and metrics are not kept.
-pub(crate) fn report_pushes(report: &body::Report) -> Asked<Command> {
+/// Reads a report: what became of notifications, and what the client measured.
+pub(crate) fn device_report(report: body::Report) -> Asked<(ReportCommand, Vec<Measure>)> {
     let ids = |field: &str, texts: &[String]| -> Asked<Vec<NotificationId>> {
         if texts.len() > limits::ACK_ITEMS_MAX {
             return Err(bad(format!("{field} may have {} ids", limits::ACK_ITEMS_MAX)));
         }
         Ok(texts.iter().map(|id| NotificationId::parse(id)).collect::<Result<_, _>>()?)
     };
-    Ok(Command::Report {
+    if report.metrics.len() > limits::METRICS_MAX {
+        return Err(bad(format!("metrics may have {} items", limits::METRICS_MAX)));
+    }
+    // A name of a later version is no reason to lose the rest.
+    let measures = report.metrics.into_iter().filter_map(|metric| {
+        let body::Metric { name, value, count } = metric;
+        let value = value.min(limits::METRIC_VALUE_MAX);
+        let count = count.min(limits::METRIC_COUNT_MAX);
+        Some(Measure { metric: Metric::from_name(&name)?, value, count })
+    });
+    let command = ReportCommand {
         arrived: ids("arrived", &report.arrived)?,
         clicked: ids("clicked", &report.clicked)?,
-    })
+        dismissed: ids("dismissed", &report.dismissed)?,
+    };
+    Ok((command, measures.collect()))
 }
 
 fn word(field: &str, text: String, bytes_max: usize) -> Asked<String> {

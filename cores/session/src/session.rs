@@ -4,7 +4,7 @@
 use std::collections::VecDeque;
 
 use nightjar_model::{
-    ByeReason, Command, Delivery, HelloCommand, Mono, Notice, Now, Reject, Secret, limits,
+    ByeReason, Command, Delivery, HelloCommand, Mono, Notice, Now, Platform, Reject, Secret, limits,
 };
 use nightjar_wire::{Body, Kind, Packet, SERVER_SERIAL_MIN, Side, WireError, body, deliver_bytes};
 
@@ -47,6 +47,8 @@ pub struct Session {
     /// The highest `order` of an app-state report. Every connection starts at 0, a resumed one
     /// too: a report of an older connection cannot come over this one.
     pub(crate) order: u64,
+    /// What the app runs on, once its hello was read.
+    pub(crate) platform: Option<Platform>,
     /// The lanes want to hear of the next packet.
     pub(crate) is_unresponsive: bool,
     /// Reading pauses because too many requests wait for their answer. If the lanes are behind,
@@ -87,6 +89,7 @@ impl Session {
             withdrawals: None,
             joining: None,
             order: 0,
+            platform: None,
             is_unresponsive: false,
             is_paused: false,
             reconnect_after_ms: 0,
@@ -169,6 +172,7 @@ impl Session {
     ) {
         if self.moved(Event::Hello) {
             self.until = now.after(limits::HELLO_WITHIN_MS);
+            self.platform = Some(greeting.platform);
             let device_id = greeting.device_id.clone();
             let joining =
                 Joining { ask, greeting: Some(greeting), push_token: None, early: Vec::new() };
@@ -354,10 +358,14 @@ impl Session {
         }
     }
 
+    pub(crate) fn output(&mut self, output: Output) {
+        self.outputs.push_back(output);
+    }
+
     pub(crate) fn command(&mut self, command: Command) -> RequestId {
         self.last_id = self.last_id.wrapping_add(1);
         let id = RequestId(self.last_id);
-        self.outputs.push_back(Output::Command(id, command));
+        self.output(Output::Command(id, command));
         id
     }
 

@@ -1,12 +1,15 @@
-//! What an app's extension or worker asks when a push woke it: the one route of a push-scoped
-//! token.
+//! What an app's extension or worker asks and tells when a push woke it: the two routes of a
+//! push-scoped token.
 
 use axum::Json;
-use axum::extract::rejection::QueryRejection;
+use axum::extract::rejection::{JsonRejection, QueryRejection};
 use axum::extract::{Query, State};
 use axum::response::IntoResponse;
-use http::HeaderMap;
-use nightjar_model::{Command, FetchCommand, MessageId, Reject, Reply, Secret, limits};
+use http::{HeaderMap, StatusCode};
+use nightjar_access::PushClaims;
+use nightjar_model::{
+    Command, FetchCommand, FetchedCommand, MessageId, NotificationId, Reject, Reply, Secret, limits,
+};
 use serde::Deserialize;
 use serde_json::json;
 
@@ -27,9 +30,7 @@ pub(crate) async fn fetch(
     headers: HeaderMap,
     query: Result<Query<FetchQuery>, QueryRejection>,
 ) -> ApiResult {
-    let token = bearer(&headers).ok_or(Reject::Unauthorized)?;
-    let now = api.handle.clock.now().wall;
-    let claims = api.tokens.verify_for_push(&Secret::new(token.to_owned()), now)?;
+    let claims = claims(&api, &headers)?;
     let Query(FetchQuery { ids, since }) = query?;
     let ids: Vec<&str> = ids.split(',').filter(|id| !id.is_empty()).collect();
     if ids.len() > limits::FETCH_MAX {
@@ -60,4 +61,50 @@ pub(crate) async fn fetch(
         }
         _ => Err(unexpected()),
     }
+}
+
+#[derive(Deserialize)]
+pub(crate) struct FetchedBody {
+    #[serde(default)]
+    surfaced: Vec<String>,
+    #[serde(default)]
+    arrived: Vec<String>,
+    #[serde(default)]
+    withdrawn: Vec<String>,
+}
+
+/// `POST /v1/fetch/ack`: what the extension did, by notification id.
+pub(crate) async fn ack(
+    State(api): State<Api>,
+    headers: HeaderMap,
+    body: Result<Json<FetchedBody>, JsonRejection>,
+) -> ApiResult {
+    let claims = claims(&api, &headers)?;
+    let Json(FetchedBody { surfaced, arrived, withdrawn }) = body?;
+    let fetched = FetchedCommand {
+        uid: claims.uid,
+        device_id: claims.device_id,
+        token_issued_at: claims.issued_at,
+        surfaced: ids("surfaced", &surfaced)?,
+        arrived: ids("arrived", &arrived)?,
+        withdrawn: ids("withdrawn", &withdrawn)?,
+    };
+    match api.handle.call(Command::Fetched(fetched)).await? {
+        Reply::Done => Ok(StatusCode::NO_CONTENT.into_response()),
+        _ => Err(unexpected()),
+    }
+}
+
+fn ids(field: &str, texts: &[String]) -> Result<Vec<NotificationId>, ApiError> {
+    if texts.len() > limits::FETCH_MAX {
+        let text = format!("'{field}' names at most {} notifications", limits::FETCH_MAX);
+        return Err(ApiError::with(Reject::BadRequest, text));
+    }
+    Ok(texts.iter().map(|id| NotificationId::parse(id)).collect::<Result<_, _>>()?)
+}
+
+fn claims(api: &Api, headers: &HeaderMap) -> Result<PushClaims, ApiError> {
+    let token = bearer(headers).ok_or(Reject::Unauthorized)?;
+    let now = api.handle.clock.now().wall;
+    Ok(api.tokens.verify_for_push(&Secret::new(token.to_owned()), now)?)
 }

@@ -90,6 +90,7 @@ pub fn router(api: Api) -> Router {
         .merge(keyed)
         .merge(open_in_development)
         .route("/v1/fetch", get(fetch::fetch))
+        .route("/v1/fetch/ack", post(fetch::ack))
         .route("/healthz", get(operations::healthz))
         .route("/readyz", get(operations::readyz))
         .route("/native.proto", get(operations::schema))

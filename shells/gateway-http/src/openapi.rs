@@ -25,6 +25,7 @@ const ROUTES: &[(&str, &str, &str)] = &[
     ("get", "/v1/messages/{message_id}/trace", "The recorded life of a message for one user."),
     ("get", "/v1/conversations/{conversation}/messages", "The log as one user sees it."),
     ("get", "/v1/fetch", "The messages of a push, with a push-scoped token."),
+    ("post", "/v1/fetch/ack", "What an extension did with it, with a push-scoped token."),
     ("post", "/v1/push/explain", "Who would be notified, and why not; nothing is sent."),
     ("get", "/v1/events", "Webhook events above a number."),
     ("get", "/v1/dev/pushes", "Pushes development mode caught."),

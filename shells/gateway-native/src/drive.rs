@@ -137,7 +137,7 @@ async fn carry_out<T: Transport>(
                 Step::Quiet => break,
                 Step::Queued { bytes } => queued += bytes,
                 Step::Given(given) => given.await,
-                Step::Verified => {}
+                Step::Done => {}
                 Step::Close { linger_ms } => return Some(linger_ms),
             }
         }
@@ -158,7 +158,7 @@ enum Step<F> {
     Quiet,
     Queued { bytes: usize },
     Given(F),
-    Verified,
+    Done,
     Close { linger_ms: u64 },
 }
 
@@ -182,7 +182,11 @@ fn next_step<'a, T: Transport>(
         Some(Output::Verify { token, device_id }) => {
             let result = verify(gateway, &token, &device_id, address);
             session.handle(Input::Verified(result), gateway.handle.clock.now());
-            Step::Verified
+            Step::Done
+        }
+        Some(Output::Measured(platform, measures)) => {
+            crate::measured::add(platform, &measures);
+            Step::Done
         }
         Some(Output::Command(id, command)) => Step::Given(connection.give(id.0, command)),
         Some(Output::Close { linger_ms }) => Step::Close { linger_ms },

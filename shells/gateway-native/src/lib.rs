@@ -11,6 +11,7 @@
 
 mod drive;
 mod gateway;
+mod measured;
 mod stream;
 mod transport;
 mod websocket;

@@ -84,13 +84,8 @@ pub enum Command {
     Typing(Target),
     /// Look at people, and be seen.
     Presence(Box<PresenceCommand>),
-    /// Pushes that arrived or were opened, by notification id.
-    Report {
-        /// Arrived on the device.
-        arrived: Vec<NotificationId>,
-        /// Opened by a person.
-        clicked: Vec<NotificationId>,
-    },
+    /// What became of notifications on the device.
+    Report(ReportCommand),
     /// A frame came from a device that was inferred unresponsive.
     Heard,
     /// The connection is gone.
@@ -171,6 +166,8 @@ pub enum Command {
     },
     /// What an extension looks up for a push it got: messages as this user sees them.
     Fetch(FetchCommand),
+    /// What an extension did with what it looked up.
+    Fetched(FetchedCommand),
     /// Unread totals.
     Unread {
         /// Who.
@@ -279,6 +276,35 @@ pub struct FetchCommand {
     pub ids: Vec<MessageId>,
     /// Also what follows this place in the conversations of those messages.
     pub since: Option<Seq>,
+}
+
+/// What became of notifications, by their ids; each list has at most
+/// [`crate::limits::ACK_ITEMS_MAX`].
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct ReportCommand {
+    /// Their pushes arrived.
+    pub arrived: Vec<NotificationId>,
+    /// A person opened them.
+    pub clicked: Vec<NotificationId>,
+    /// A person swiped them away.
+    pub dismissed: Vec<NotificationId>,
+}
+
+/// A push-scoped token tells what its extension did.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct FetchedCommand {
+    /// Who, from the token.
+    pub uid: Uid,
+    /// The device that was pushed, from the token.
+    pub device_id: DeviceId,
+    /// When the token was issued.
+    pub token_issued_at: WallMs,
+    /// Notifications that are on the screen; at most [`crate::limits::FETCH_MAX`].
+    pub surfaced: Vec<NotificationId>,
+    /// Notifications whose pushes arrived; at most [`crate::limits::FETCH_MAX`].
+    pub arrived: Vec<NotificationId>,
+    /// Notifications taken off the screen; at most [`crate::limits::FETCH_MAX`].
+    pub withdrawn: Vec<NotificationId>,
 }
 
 /// A message to write.

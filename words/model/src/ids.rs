@@ -282,6 +282,12 @@ impl NotificationId {
         MessageId::parse(self.0.strip_prefix("m.")?).ok()
     }
 
+    /// The conversation this is the shared notification of, if it is of one.
+    #[must_use]
+    pub fn conversation_id(&self) -> Option<ConversationId> {
+        ConversationId::parse(self.0.strip_prefix("c.")?).ok()
+    }
+
     /// The id as text.
     #[must_use]
     pub fn as_str(&self) -> &str {

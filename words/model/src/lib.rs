@@ -14,6 +14,7 @@ mod command;
 mod entry;
 mod ids;
 pub mod limits;
+mod metric;
 mod reject;
 mod reply;
 pub mod sabotage;
@@ -24,14 +25,15 @@ mod trace;
 pub use app_state::{AppState, AppStateReport, DueReason, Platform};
 pub use binding::{Binding, BindingKey, Environment};
 pub use command::{
-    AckItem, Command, FetchCommand, HelloCommand, HistoryCommand, PresenceCommand, PresenceStatus,
-    SendCommand, Target,
+    AckItem, Command, FetchCommand, FetchedCommand, HelloCommand, HistoryCommand, PresenceCommand,
+    PresenceStatus, ReportCommand, SendCommand, Target,
 };
 pub use entry::{Content, Entry, EntryKind, Mentions, PushSpec};
 pub use ids::{
     ClientMsgId, ConnId, ConversationId, ConversationKind, DeviceId, GroupId, IdError, Lane,
     MessageId, NotificationId, Seq, Uid,
 };
+pub use metric::{METRIC_BUCKETS, Measure, Metric, MetricKind, metric_bucket};
 pub use reject::Reject;
 pub use reply::{
     Backlog, ByeReason, ConversationSummary, Delivery, DeviceView, Explained, FetchedView,

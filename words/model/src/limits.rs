@@ -60,5 +60,11 @@ pub const STATUS_BYTES_MAX: usize = 32;
 pub const STATUS_TEXT_BYTES_MAX: usize = 256;
 /// Messages that one look-up of a push names or answers.
 pub const FETCH_MAX: usize = 20;
+/// Metrics in one `report`.
+pub const METRICS_MAX: usize = 256;
+/// Samples one metric of a `report` may stand for; what is above counts as so many.
+pub const METRIC_COUNT_MAX: u64 = 1_000_000;
+/// The largest sample of a metric, a day in milliseconds; what is above counts as this.
+pub const METRIC_VALUE_MAX: u64 = 24 * 3600 * 1000;
 /// How long an idempotency row is kept.
 pub const IDEMPOTENCY_KEPT_MS: u64 = 32 * 24 * 3600 * 1000;

@@ -32,6 +32,8 @@ pub enum Step {
     Arrived,
     /// The device reported that a person opened the notification.
     Clicked,
+    /// The device reported that a person swiped the notification away.
+    Dismissed,
 }
 
 impl Step {
@@ -51,6 +53,7 @@ impl Step {
             Self::Withdrawn => "withdrawn",
             Self::Arrived => "arrived",
             Self::Clicked => "clicked",
+            Self::Dismissed => "dismissed",
         }
     }
 }

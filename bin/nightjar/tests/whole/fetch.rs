@@ -1,9 +1,10 @@
 //! What an app's extension looks up when a push woke it, with the token it was given for that.
 
-use nightjar_whole::{Api, Login, Server};
+use nightjar_whole::{Acks, Api, Login, Server, within};
+use nightjar_wire::{Body, Kind, Packet, body};
 use serde_json::{Value, json};
 
-use crate::scene::scene;
+use crate::scene::{nid, scene};
 use crate::setup;
 
 /// The extension of a device that logs in.
@@ -89,4 +90,67 @@ async fn a_kick_and_a_logout_end_it() {
     assert_eq!(phones.get(&path).await.error(), "token_revoked");
     tablet.log_out(None).await;
     assert_eq!(tablets.get(&path).await.error(), "token_revoked");
+}
+
+#[tokio::test]
+async fn what_an_extension_showed_is_not_pushed_again_and_is_taken_back_when_read() {
+    let scene = scene("").await;
+    let phone = scene.phone(Login::new("bob", "phone").acks(Acks::Stored)).await;
+    let token = phone.hello.push_token_scope.clone();
+    let extension = scene.server.api().with_key(token.as_deref());
+    phone.go_to_background(25_000).await;
+    let sent = scene.alice.say("bob", "hello").await;
+    let shown = json!({"surfaced": [nid(&sent.message_id)], "arrived": [nid(&sent.message_id)]});
+    assert_eq!(extension.post("/v1/fetch/ack", shown).await.status, 204);
+    let laptop = Login::new("bob", "laptop").to(&scene.server).await;
+    laptop.read("d:alice:bob", sent.seq).await;
+    phone
+        .wait_for("the withdrawal", |seen| {
+            seen.withdrawals().find(|(_, ids)| ids[0] == nid(&sent.message_id)).map(drop)
+        })
+        .await;
+    scene.assert_not_pushed("bob-phone").await;
+    let trace = scene.server.api().trace(&sent.message_id, "bob").await;
+    for step in ["arrived", "surfaced"] {
+        let is_it = |event: &&Value| event["step"] == step && event["device_id"] == "phone";
+        assert_eq!(trace.iter().filter(is_it).count(), 1, "{step} in {trace:?}");
+    }
+
+    let many = json!({"surfaced": vec![nid(&sent.message_id); 21]});
+    assert_eq!(extension.post("/v1/fetch/ack", many).await.error(), "bad_request");
+    let wrong = json!({"surfaced": [""]});
+    assert_eq!(extension.post("/v1/fetch/ack", wrong).await.error(), "bad_request");
+    let admin = scene.server.api();
+    assert_eq!(admin.post("/v1/fetch/ack", json!({})).await.status, 401);
+    phone.log_out(None).await;
+    assert_eq!(extension.post("/v1/fetch/ack", json!({})).await.error(), "token_revoked");
+}
+
+#[tokio::test]
+async fn what_clients_measured_is_summed_up_by_platform() {
+    let server = setup().start().await;
+    let phone = Login::new("bob", "phone").to(&server).await;
+    let metric = |name: &str, value, count| body::Metric { name: name.into(), value, count };
+    let metrics = vec![
+        metric("connect_time_ms", 300, 2),
+        metric("zombie_socket", 0, 3),
+        metric("no such metric", 1, 1),
+    ];
+    let report = body::Report { metrics, ..body::Report::default() };
+    phone.write(Packet::one_way(Kind::Report, Body::Report(report)));
+    let api = server.api();
+    let sums = async {
+        loop {
+            let text = api.get("/metrics").await.text;
+            if text.contains(r#"nightjar_client_zombie_socket_total{platform="cli"} 3"#) {
+                return text;
+            }
+        }
+    };
+    let text = within("the sums", sums).await;
+    let bucket = |le: &str| {
+        format!(r#"nightjar_client_connect_time_ms_bucket{{platform="cli",le="{le}"}} 2"#)
+    };
+    assert!(text.contains(&bucket("500")) && text.contains(&bucket("+Inf")), "{text}");
+    assert!(!text.contains(r#"le="250""#) && !text.contains("no such"), "{text}");
 }

@@ -89,6 +89,7 @@ impl Server {
                         session.handle(Input::Notice(notice), now);
                     }
                 }
+                Output::Measured(..) => {}
                 Output::Close { .. } => self.is_closing = true,
             }
         }

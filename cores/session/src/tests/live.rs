@@ -1,13 +1,14 @@
 use bytes::Bytes;
 use nightjar_model::{
     AppStateReport, BindingKey, ClientMsgId, Command, ConversationKind, ConversationSummary,
-    GroupId, HistoryCommand, MemberView, MembersView, Mentions, Notice, NotificationId,
-    PresenceCommand, PresenceStatus, PresenceView, Reject, Reply, Role, SyncReply, Target, WallMs,
+    GroupId, HistoryCommand, Measure, MemberView, MembersView, Mentions, Metric, Notice,
+    NotificationId, Platform, PresenceCommand, PresenceStatus, PresenceView, Reject, Reply,
+    ReportCommand, Role, SyncReply, Target, WallMs, limits,
 };
 use nightjar_wire::{Body, Kind, Packet, SERVER_SERIAL_MIN, body};
 
 use super::play::*;
-use crate::{Form, Input, Session};
+use crate::{Form, Input, Output, Session};
 
 #[test]
 fn answers_come_in_any_order_each_under_its_own_serial() {
@@ -493,8 +494,26 @@ fn reports_name_notifications() {
         };
         stage.tells(Kind::Report, report("m.1"));
         let arrived = vec![NotificationId::parse("m.1").unwrap()];
-        assert_eq!(stage.lanes_get().1, Command::Report { arrived, clicked: Vec::new() });
+        let report_of = ReportCommand { arrived, ..ReportCommand::default() };
+        assert_eq!(stage.lanes_get().1, Command::Report(report_of));
         stage.tells(Kind::Report, report(""));
+        stage.client_hears_refusal(0, Reject::BadRequest);
+    });
+}
+
+#[test]
+fn what_a_client_measured_goes_to_the_shell_under_names_of_the_list() {
+    in_both_forms(|stage| {
+        let mut stage = stage.joined();
+        let metric = |name: &str, value| body::Metric { name: name.into(), value, count: u64::MAX };
+        let metrics = vec![metric("connect_time_ms", u64::MAX), metric("of a later version", 1)];
+        let report = |metrics| Body::Report(body::Report { metrics, ..body::Report::default() });
+        stage.tells(Kind::Report, report(metrics));
+        let (value, count) = (limits::METRIC_VALUE_MAX, limits::METRIC_COUNT_MAX);
+        let measure = Measure { metric: Metric::ConnectTime, value, count };
+        assert_eq!(stage.shell_gets(), Output::Measured(Platform::Ios, vec![measure]));
+        stage.nothing_more();
+        stage.tells(Kind::Report, report(vec![metric("zombie_socket", 0); 257]));
         stage.client_hears_refusal(0, Reject::BadRequest);
     });
 }

@@ -270,6 +270,10 @@ impl Stage {
         }
     }
 
+    pub(super) fn shell_gets(&mut self) -> Output {
+        self.next().expect("something for the shell")
+    }
+
     /// The last two lines of a connection the lanes know.
     pub(super) fn ends(&mut self, linger_ms: u64) {
         assert_eq!(self.lanes_get().1, Command::Lost);

@@ -326,7 +326,8 @@ fn pushes() -> Vec<Sample> {
     let unbind = body::UnbindPush { provider: text("apns"), credential: text("main") };
     let ids = || vec![text("m.019a0000-0000-7000-8000-000000000001"), text("c.g:crew")];
     let withdraw = Body::Withdraw(body::Withdraw { notification_ids: ids() });
-    let report = body::Report { arrived: ids(), clicked: ids(), dismissed: ids() };
+    let metrics = vec![body::Metric { name: text("connect_time_ms"), value: 250, count: 2 }];
+    let report = body::Report { arrived: ids(), clicked: ids(), dismissed: ids(), metrics };
     let serial = SERVER_SERIAL_MIN + 1;
     vec![
         request(Kind::BindPush, Body::BindPush(bind)),

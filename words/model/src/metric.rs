@@ -1,0 +1,153 @@
+//! What clients measure of themselves: a closed list, so that neither side has to bound names.
+
+/// How the samples of a metric add up.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum MetricKind {
+    /// Things that happened; only their number counts.
+    Counter,
+    /// Times, sorted into [`METRIC_BUCKETS`].
+    Histogram,
+}
+
+/// Upper bounds of the buckets of a histogram, ascending; the last one takes everything above.
+pub const METRIC_BUCKETS: [u64; 13] =
+    [10, 50, 100, 250, 500, 1_000, 2_500, 5_000, 10_000, 30_000, 60_000, 300_000, u64::MAX];
+
+/// The upper bound of the bucket a sample belongs to.
+#[must_use]
+pub fn metric_bucket(value: u64) -> u64 {
+    let at = METRIC_BUCKETS.partition_point(|bound| *bound < value);
+    METRIC_BUCKETS[at.min(METRIC_BUCKETS.len() - 1)]
+}
+
+/// Samples of one metric that are the same.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Measure {
+    /// Which.
+    pub metric: Metric,
+    /// Of a histogram, what was measured; of a counter, 0.
+    pub value: u64,
+    /// How often.
+    pub count: u64,
+}
+
+macro_rules! metrics {
+    ($($(#[doc = $doc:literal])+ $variant:ident = $name:literal $kind:ident;)+) => {
+        /// Something a client measures.
+        #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+        pub enum Metric {
+            $($(#[doc = $doc])+ $variant,)+
+        }
+
+        impl Metric {
+            /// Every metric, in the order of the documentation.
+            pub const ALL: &[Self] = &[$(Self::$variant),+];
+
+            /// The word on the wire and in `/metrics`; times have their unit in it.
+            #[must_use]
+            pub fn name(self) -> &'static str {
+                match self { $(Self::$variant => $name,)+ }
+            }
+
+            /// How its samples add up.
+            #[must_use]
+            pub fn kind(self) -> MetricKind {
+                match self { $(Self::$variant => MetricKind::$kind,)+ }
+            }
+
+            /// What it says, for documentation.
+            #[must_use]
+            pub fn meaning(self) -> &'static str {
+                match self { $(Self::$variant => concat!($($doc),+).trim_ascii(),)+ }
+            }
+        }
+    };
+}
+
+metrics! {
+    /// Attempts to connect.
+    ConnectAttempts = "connect_attempts" Counter;
+    /// Attempts that ended before the hello was answered.
+    ConnectFailed = "connect_failed" Counter;
+    /// From the first attempt to the answer to the hello.
+    ConnectTime = "connect_time_ms" Histogram;
+    /// From the loss of a connection to the next one, with the app on the screen.
+    ReconnectTime = "reconnect_time_ms" Histogram;
+    /// From the last byte received to the verdict that the connection is dead.
+    DeadDetect = "dead_detect_ms" Histogram;
+    /// From the answer to the hello to an up-to-date list of conversations.
+    TimeToSync = "time_to_sync_ms" Histogram;
+    /// From the app coming to the screen to an up-to-date list.
+    ForegroundToFresh = "fg_to_fresh_ms" Histogram;
+    /// Sockets that looked alive and were thrown away after a freeze.
+    ZombieSocket = "zombie_socket" Counter;
+    /// Returns to the screen within the grace.
+    GraceReturn = "grace_return" Counter;
+    /// From an app-state report to its answer.
+    AppStateReport = "appstate_report_ms" Histogram;
+    /// App-state reports whose answer never came.
+    AppStateLost = "appstate_lost" Counter;
+    /// From the moment the user wrote to the server's answer.
+    SendAck = "send_ack_ms" Histogram;
+    /// Messages that were sent again.
+    SendResend = "send_resend_n" Counter;
+    /// Messages that failed.
+    SendFailed = "send_failed" Counter;
+    /// Messages that came although they were here already.
+    DuplicateDropped = "dup_dropped" Counter;
+    /// Gaps that were filled.
+    GapFilled = "gap_filled" Counter;
+    /// Pushes that reached the app, its extension or its worker.
+    PushReceived = "push_received" Counter;
+    /// The system said that it dropped pushes.
+    PushGap = "push_gap" Counter;
+    /// How long a run after a push took.
+    FetchDuration = "nse_duration_ms" Histogram;
+    /// Runs that looked their push up.
+    FetchFetched = "nse_result_fetched" Counter;
+    /// Runs whose message somebody else alerts of.
+    FetchDuplicate = "nse_result_ledger_dup" Counter;
+    /// Runs whose look-up took too long.
+    FetchTimeout = "nse_result_timeout" Counter;
+    /// Runs that showed the push as it came.
+    FetchFallback = "nse_result_fallback" Counter;
+    /// Runs on a locked device.
+    FetchLocked = "nse_result_locked" Counter;
+    /// Runs for an account that is not signed in any more.
+    FetchMismatch = "nse_result_session_mismatch" Counter;
+    /// From the commit of a message to its being surfaced, by the clocks of both.
+    SurfacedLatency = "surfaced_latency_ms" Histogram;
+    /// Claims refused because somebody else alerts already.
+    AlertDuplicate = "alert_dup" Counter;
+    /// Badges that differed from the server's when the app came to the screen.
+    BadgeDrift = "badge_drift" Counter;
+    /// From the request to take a notification back to its being gone.
+    WithdrawLatency = "withdraw_latency_ms" Histogram;
+}
+
+impl Metric {
+    /// The metric of this name; `None` for one a later version knows.
+    #[must_use]
+    pub fn from_name(name: &str) -> Option<Self> {
+        Self::ALL.iter().copied().find(|metric| metric.name() == name)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_sample_belongs_to_the_first_bucket_that_holds_it() {
+        assert_eq!([0, 10, 11, 300_000].map(metric_bucket), [10, 10, 50, 300_000]);
+        assert_eq!([300_001, u64::MAX].map(metric_bucket), [u64::MAX; 2]);
+    }
+
+    #[test]
+    fn every_name_is_found_again_and_used_once() {
+        for metric in Metric::ALL {
+            assert_eq!(Metric::from_name(metric.name()), Some(*metric));
+        }
+        assert_eq!(Metric::from_name("of a later version"), None);
+    }
+}
