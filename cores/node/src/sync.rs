@@ -39,7 +39,7 @@ impl Node {
             conversations.extend(self.summary(ctx, uid, &id)?);
         }
         let next = format!("{TOKEN_PREFIX}{next}");
-        Ok(Reply::Sync(Box::new(SyncReply { conversations, next, more })))
+        Ok(Reply::Sync(Box::new(SyncReply { conversations, next, more, ..SyncReply::default() })))
     }
 
     fn summary(

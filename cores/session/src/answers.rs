@@ -3,9 +3,9 @@
 use std::sync::Arc;
 
 use nightjar_model::{
-    ConversationSummary, Delivery, Entry, HelloReply, HistoryCommand, MemberView, MembersView,
-    PresenceStatus, PresenceView, Reject, Reply, Secret, SentReply, Seq, SyncReply, Uid, WallMs,
-    limits,
+    ContactView, ConversationSummary, Delivery, Entry, GroupView, HelloReply, HistoryCommand,
+    MemberView, MembersView, PresenceStatus, PresenceView, ProfileView, Reject, Removed, Reply,
+    Secret, SentReply, Seq, SyncReply, Uid, WallMs, limits,
 };
 use nightjar_wire::{Body, Kind, body};
 
@@ -59,6 +59,9 @@ pub(crate) fn answer(kind: Kind, reply: Reply) -> Result<Body, Reject> {
             let users = users.into_iter().map(presence).collect();
             Body::PresenceAnswer(body::PresenceAnswer { users })
         }
+        (Kind::Contact, Reply::Contact(contact)) => {
+            Body::ContactAnswer(body::ContactAnswer { ver: contact.ver })
+        }
         (Kind::Members, Reply::Members(page)) => self::members(page),
         (Kind::AppState | Kind::BindPush | Kind::UnbindPush | Kind::Logout, Reply::Done)
         | (Kind::Ack | Kind::Typing | Kind::Report, Reply::Done) => Body::Empty,
@@ -75,6 +78,16 @@ pub(crate) fn presence(view: PresenceView) -> body::PresenceUser {
         status: view
             .status
             .map(|PresenceStatus { status, text }| body::PresenceStatus { status, text }),
+    }
+}
+
+/// A contact as its user sees it.
+pub(crate) fn contact(view: ContactView) -> body::Contact {
+    body::Contact {
+        uid: view.uid.to_string(),
+        state: view.state.as_str().to_owned(),
+        ver: view.ver,
+        blocked: view.blocked.then_some(true),
     }
 }
 
@@ -136,10 +149,39 @@ fn sync(sync: SyncReply) -> Body {
         sync.conversations.iter().map(|summary| conversation(summary, &mut left)).collect();
     Body::SyncAnswer(body::SyncAnswer {
         conversations,
+        contacts: sync.contacts.into_iter().map(contact).collect(),
+        groups: sync.groups.into_iter().map(group).collect(),
+        profiles: sync.profiles.into_iter().map(profile).collect(),
+        removed: sync.removed.into_iter().map(removed).collect(),
         next: sync.next,
         more: sync.more,
-        ..body::SyncAnswer::default()
     })
+}
+
+fn group(group: GroupView) -> body::Group {
+    body::Group {
+        id: group.group.to_string(),
+        name: group.name,
+        role: group.role.as_str().to_owned(),
+        ver: group.ver,
+    }
+}
+
+fn profile(profile: ProfileView) -> body::Profile {
+    body::Profile {
+        uid: profile.uid.to_string(),
+        name: profile.name,
+        avatar: profile.avatar,
+        ver: profile.ver,
+    }
+}
+
+fn removed(removed: Removed) -> body::Removed {
+    let (kind, id, ver) = match removed {
+        Removed::Contact { uid, ver } => ("contact", uid.to_string(), ver),
+        Removed::Group { group, ver } => ("group", group.to_string(), ver),
+    };
+    body::Removed { kind: kind.to_owned(), id, ver }
 }
 
 fn conversation(summary: &ConversationSummary, left: &mut usize) -> body::Conversation {

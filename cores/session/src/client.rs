@@ -108,6 +108,7 @@ impl Session {
             Body::Edit(edit) => requests::edit(edit)?,
             Body::React(react) => requests::react(react)?,
             Body::Presence(presence) => requests::presence(presence)?,
+            Body::ContactChange(change) => requests::contact(&change)?,
             Body::Members(members) => requests::members(members)?,
             Body::History(history) => {
                 let history = requests::history(&history)?;

@@ -156,6 +156,11 @@ impl Session {
                 let presence = body::Presence { users, ..body::Presence::default() };
                 self.send(Packet::one_way(Kind::Presence, Body::Presence(presence)));
             }
+            Notice::Contact(view) => {
+                let contact = Some(answers::contact(view));
+                let change = body::ContactChange { contact, ..body::ContactChange::default() };
+                self.send(Packet::one_way(Kind::Contact, Body::ContactChange(change)));
+            }
             Notice::Unresponsive => self.is_unresponsive = true,
             Notice::Bye { .. } => {}
         }

@@ -2,10 +2,10 @@
 
 use bytes::Bytes;
 use nightjar_model::{
-    AppStateReport, Binding, BindingKey, ClientMsgId, Command, Content, ConversationId, DeviceId,
-    Environment, GroupId, HistoryCommand, IdError, Measure, Mentions, Metric, NotificationId,
-    Platform, PresenceCommand, PresenceStatus, PushSpec, Reject, ReportCommand, Secret,
-    SendCommand, Target, Uid, WallMs, limits,
+    AppStateReport, Binding, BindingKey, ClientMsgId, Command, ContactAction, Content,
+    ConversationId, DeviceId, Environment, GroupId, HistoryCommand, IdError, Measure, Mentions,
+    Metric, NotificationId, Platform, PresenceCommand, PresenceStatus, PushSpec, Reject,
+    ReportCommand, Secret, SendCommand, Target, Uid, WallMs, limits,
 };
 use nightjar_wire::body;
 use serde::de::IgnoredAny;
@@ -314,6 +314,12 @@ pub(crate) fn presence(presence: body::Presence) -> Asked<Command> {
         unsubscribe: uids("unsubscribe", &presence.unsubscribe)?,
         set: set.transpose()?,
     })))
+}
+
+pub(crate) fn contact(change: &body::ContactChange) -> Asked<Command> {
+    let action = ContactAction::from_name(&change.action)
+        .ok_or_else(|| bad("action must be request, accept, remove, block or unblock"))?;
+    Ok(Command::Contact { uid: Uid::parse(&change.uid)?, action })
 }
 
 pub(crate) fn members(members: body::Members) -> Asked<Command> {

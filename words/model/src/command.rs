@@ -1,8 +1,8 @@
 //! What a gateway may ask of the lanes. Gateways translate into these and decide nothing.
 
 use crate::{
-    AppStateReport, Binding, BindingKey, ClientMsgId, Content, ConversationId, DeviceId, GroupId,
-    MessageId, NotificationId, Platform, PushSpec, Seq, Uid, WallMs,
+    AppStateReport, Binding, BindingKey, ClientMsgId, ContactAction, Content, ConversationId,
+    DeviceId, GroupId, MessageId, NotificationId, Platform, PushSpec, Seq, Uid, WallMs,
 };
 
 /// One request. Who asks (a connection or the operator's API) travels beside it.
@@ -24,12 +24,19 @@ pub enum Command {
         /// The last entry read.
         seq: Seq,
     },
-    /// Conversations that changed since a token; `None` lists all.
+    /// What changed for the user since a token; `None` lists all.
     Sync {
         /// A token of an earlier answer.
         since: Option<String>,
-        /// Conversations in the answer, at most.
+        /// Items in the answer, at most.
         limit: usize,
+    },
+    /// Change what another user is to this one.
+    Contact {
+        /// The other.
+        uid: Uid,
+        /// How.
+        action: ContactAction,
     },
     /// Entries of a conversation.
     History(HistoryCommand),
@@ -99,6 +106,20 @@ pub enum Command {
         name: Option<String>,
         /// Picture address; `None` leaves it.
         avatar: Option<String>,
+    },
+    /// Change a contact in a user's name.
+    ContactAs {
+        /// In whose name.
+        uid: Uid,
+        /// The other.
+        other: Uid,
+        /// How.
+        action: ContactAction,
+    },
+    /// A user's contacts and whom they blocked.
+    Contacts {
+        /// Whose.
+        uid: Uid,
     },
     /// Create a group.
     CreateGroup {

@@ -11,6 +11,7 @@
 mod app_state;
 mod binding;
 mod command;
+mod contact;
 mod entry;
 mod ids;
 pub mod limits;
@@ -28,6 +29,7 @@ pub use command::{
     AckItem, Command, FetchCommand, FetchedCommand, HelloCommand, HistoryCommand, PresenceCommand,
     PresenceStatus, ReportCommand, SendCommand, Target,
 };
+pub use contact::{ContactAction, ContactState, ContactView};
 pub use entry::{Content, Entry, EntryKind, Mentions, PushSpec};
 pub use ids::{
     ClientMsgId, ConnId, ConversationId, ConversationKind, DeviceId, GroupId, IdError, Lane,
@@ -37,8 +39,8 @@ pub use metric::{METRIC_BUCKETS, Measure, Metric, MetricKind, metric_bucket};
 pub use reject::Reject;
 pub use reply::{
     Backlog, ByeReason, ConversationSummary, Delivery, DeviceView, Explained, FetchedView,
-    GroupCreated, HelloReply, MemberView, MembersView, Notice, PresenceView, Reply, Role,
-    SentReply, SharedPackets, SyncReply, UnreadView, UserView,
+    GroupCreated, GroupView, HelloReply, MemberView, MembersView, Notice, PresenceView,
+    ProfileView, Removed, Reply, Role, SentReply, SharedPackets, SyncReply, UnreadView, UserView,
 };
 pub use secret::Secret;
 pub use time::{Mono, Now, WallMs};

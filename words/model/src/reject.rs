@@ -49,6 +49,12 @@ pub enum Reject {
     NotMember,
     /// The thing exists already.
     Exists,
+    /// The receiver wants nothing from the sender.
+    Blocked,
+    /// Nobody asked for what is agreed to.
+    NotAsked,
+    /// The token is older than what is kept, or of another life of this store.
+    TooOld,
     /// A count would pass its limit.
     LimitReached,
     /// Too many attempts from this address.
@@ -63,7 +69,7 @@ pub enum Reject {
 
 impl Reject {
     /// Every reject, in the order of the documentation.
-    pub const ALL: [Self; 26] = [
+    pub const ALL: [Self; 29] = [
         Self::BadFrame,
         Self::BadLength,
         Self::TooLarge,
@@ -85,6 +91,9 @@ impl Reject {
         Self::UnknownCredential,
         Self::NotMember,
         Self::Exists,
+        Self::Blocked,
+        Self::NotAsked,
+        Self::TooOld,
         Self::LimitReached,
         Self::RateLimited,
         Self::Busy,
@@ -116,10 +125,13 @@ impl Reject {
             Self::UnknownCredential => (25, 400, "unknown_credential", false),
             Self::NotMember => (26, 403, "not_member", false),
             Self::Exists => (27, 409, "exists", false),
+            Self::Blocked => (28, 403, "blocked", false),
+            Self::TooOld => (29, 410, "too_old", false),
             Self::LimitReached => (30, 409, "limit_reached", false),
             Self::RateLimited => (31, 429, "rate_limited", true),
             Self::Busy => (32, 503, "busy", true),
             Self::Draining => (33, 503, "draining", true),
+            Self::NotAsked => (34, 409, "not_asked", false),
             Self::Internal => (40, 500, "internal", true),
         }
     }
@@ -179,6 +191,9 @@ impl Reject {
             }
             Self::NotMember => "only members of the conversation may do this",
             Self::Exists => "something with this id exists already",
+            Self::Blocked => "the receiver takes no messages from this sender",
+            Self::NotAsked => "this user has not asked to be a contact; send a request",
+            Self::TooOld => "what changed since this token is not kept; sync without 'since'",
             Self::LimitReached => "a limit of docs/protocol.md was reached",
             Self::RateLimited => "too many attempts from this address; wait a second and try again",
             Self::Busy => "the server has no room for more work now; try again soon",

@@ -5,8 +5,8 @@ use std::sync::{Arc, OnceLock};
 use bytes::Bytes;
 
 use crate::{
-    AppState, BindingKey, ConversationId, ConversationKind, DeviceId, Entry, GroupId, MessageId,
-    NotificationId, Platform, PresenceStatus, Seq, TraceEvent, Uid, WallMs,
+    AppState, BindingKey, ContactView, ConversationId, ConversationKind, DeviceId, Entry, GroupId,
+    MessageId, NotificationId, Platform, PresenceStatus, Seq, TraceEvent, Uid, WallMs,
 };
 
 /// The answer to a [`crate::Command`] that was not refused. It leaves only after the commit that
@@ -44,6 +44,10 @@ pub enum Reply {
         /// The newest place of the conversation.
         head_seq: Seq,
     },
+    /// To `Contact` and `ContactAs`: what it came to.
+    Contact(ContactView),
+    /// To `Contacts`, in the order of the uids.
+    Contacts(Vec<ContactView>),
     /// To `Recall`, `Edit` and `React`: the place of the entry that says so.
     Seq(Seq),
     /// To `PutUser`.
@@ -171,11 +175,19 @@ pub struct SentReply {
     pub duplicate: bool,
 }
 
-/// A page of changed conversations.
-#[derive(Debug, Clone, PartialEq, Eq)]
+/// A page of what changed for a user.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct SyncReply {
-    /// What changed, most recent first.
+    /// Conversations, most recent first.
     pub conversations: Vec<ConversationSummary>,
+    /// Contacts and blocked users, in the order of `ver`.
+    pub contacts: Vec<ContactView>,
+    /// Groups the user is a member of, in the order of `ver`.
+    pub groups: Vec<GroupView>,
+    /// People the user has something to do with.
+    pub profiles: Vec<ProfileView>,
+    /// What is gone.
+    pub removed: Vec<Removed>,
     /// Give it back as `since`.
     pub next: String,
     /// Call again with `next`.
@@ -203,6 +215,51 @@ pub struct ConversationSummary {
     pub mentions: u64,
     /// The newest entry.
     pub last: Option<Arc<Entry>>,
+}
+
+/// A group as its member sees it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct GroupView {
+    /// Which.
+    pub group: GroupId,
+    /// Display name.
+    pub name: String,
+    /// What the member may do.
+    pub role: Role,
+    /// The member's counter at the last change; only grows.
+    pub ver: u64,
+}
+
+/// What a user looks like to others.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ProfileView {
+    /// Who.
+    pub uid: Uid,
+    /// Display name.
+    pub name: Option<String>,
+    /// Picture address.
+    pub avatar: Option<String>,
+    /// How often it was changed; only grows.
+    pub ver: u64,
+}
+
+/// What is no longer a user's.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Removed {
+    /// Nobody's contact any more, and not blocked.
+    Contact {
+        /// Who.
+        uid: Uid,
+        /// The user's counter at that moment.
+        ver: u64,
+    },
+    /// A group the user left.
+    Group {
+        /// Which.
+        group: GroupId,
+        /// The user's counter at that moment.
+        ver: u64,
+    },
 }
 
 /// A user.
@@ -342,6 +399,8 @@ pub enum Notice {
     Withdraw(Vec<NotificationId>),
     /// Somebody looks different.
     Presence(PresenceView),
+    /// A contact changed, on another device or by the other.
+    Contact(ContactView),
     /// Somebody types.
     Typing {
         /// Where.

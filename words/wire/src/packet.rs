@@ -126,8 +126,8 @@ kinds! {
     Edit = 19 "edit" "client" "SeqAnswer";
     /// React to a message.
     React = 20 "react" "client" "SeqAnswer";
-    /// Change a contact; not offered yet.
-    Contact = 21 "contact" "client" "";
+    /// Change a contact, or hear that one changed.
+    Contact = 21 "contact" "client; server, one-way" "ContactAnswer";
     /// Pushes that arrived or were opened.
     Report = 22 "report" "client, one-way" "";
     /// Members of a group.
@@ -228,6 +228,10 @@ bodies! {
     React(body::React);
     /// A place.
     SeqAnswer(body::SeqAnswer);
+    /// Whom and how, or what it came to.
+    ContactChange(body::ContactChange);
+    /// The contact's new version.
+    ContactAnswer(body::ContactAnswer);
     /// Which notifications.
     Report(body::Report);
     /// Which group.
@@ -295,6 +299,8 @@ impl Body {
             (K::Edit, false) => Self::Edit(reader.read()?),
             (K::React, false) => Self::React(reader.read()?),
             (K::Recall | K::Edit | K::React, true) => Self::SeqAnswer(reader.read()?),
+            (K::Contact, false) => Self::ContactChange(reader.read()?),
+            (K::Contact, true) => Self::ContactAnswer(reader.read()?),
             (K::Report, false) => Self::Report(reader.read()?),
             (K::Members, false) => Self::Members(reader.read()?),
             (K::Members, true) => Self::MembersAnswer(reader.read()?),
@@ -303,8 +309,9 @@ impl Body {
                 reader.read::<body::Empty>()?;
                 Self::Empty
             }
-            (K::Deliver | K::Ack | K::ReadMarker | K::Bye | K::Typing | K::Report, true)
-            | (K::Contact, _) => return None,
+            (K::Deliver | K::Ack | K::ReadMarker | K::Bye | K::Typing | K::Report, true) => {
+                return None;
+            }
         })
     }
 }
@@ -415,9 +422,6 @@ impl Packet {
             return Err(WireError::BadSerial { serial });
         }
         let kind = kind?;
-        if kind == Kind::Contact {
-            return Err(WireError::UnknownCommand { command: kind.name().into(), serial });
-        }
         let bad_body = || WireError::BadBody { kind, serial };
         let body = if code == 0 {
             Body::read(kind, is_answer(serial, side), reader).ok_or_else(bad_body)?

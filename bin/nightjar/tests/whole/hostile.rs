@@ -265,7 +265,7 @@ async fn an_unknown_command_is_named_and_the_connection_goes_on() {
     let server = setup().start().await;
     let chat = Chat::start(&server).await;
     let mut packets = greeted(&server, Way::Tcp).await;
-    for command in [99, 0, -5, 21] {
+    for command in [99, 0, -5, 24] {
         packets.send_bytes(&packet(7, command, b"anything")).await;
         let header = within("an answer", packets.reading.next_header()).await;
         let header = header.expect("an answer");

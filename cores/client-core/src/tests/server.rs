@@ -326,7 +326,7 @@ impl Server {
         changed.truncate(limit);
         let next = changed.last().map_or(since, |(_, version)| **version).to_string();
         let conversations = changed.into_iter().map(|(id, _)| self.summary(id)).collect();
-        Ok(Reply::Sync(Box::new(SyncReply { conversations, next, more })))
+        Ok(Reply::Sync(Box::new(SyncReply { conversations, next, more, ..SyncReply::default() })))
     }
 
     fn summary(&self, id: &ConversationId) -> ConversationSummary {

@@ -55,9 +55,8 @@ fn the_corpus_has_every_command_and_no_file_of_no_packet() {
         .collect();
     assert_eq!(found, expected);
     for kind in Kind::ALL {
-        let not_offered = *kind == Kind::Contact;
         let of_kind = |sample: &&samples::Sample| sample.packet.kind == *kind;
-        assert_eq!(samples.iter().any(|sample| of_kind(&sample)), !not_offered, "{kind:?}");
+        assert!(samples.iter().any(|sample| of_kind(&sample)), "{kind:?}");
         let answered = samples.iter().filter(of_kind).any(|sample| sample.packet.code != 0);
         assert_eq!(answered, !kind.answer().is_empty(), "{kind:?}");
     }

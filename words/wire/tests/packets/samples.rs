@@ -57,7 +57,10 @@ fn reject(kind: Kind, reject: Reject) -> Sample {
 
 /// Everything, in the order of the commands.
 pub(crate) fn all() -> Vec<Sample> {
-    [session(), messages(), places(), lists(), pushes(), rejects()].into_iter().flatten().collect()
+    [session(), messages(), places(), lists(), contacts(), pushes(), rejects()]
+        .into_iter()
+        .flatten()
+        .collect()
 }
 
 fn session() -> Vec<Sample> {
@@ -258,6 +261,21 @@ fn places() -> Vec<Sample> {
     ]
 }
 
+fn contact(blocked: Option<bool>) -> body::Contact {
+    body::Contact { uid: text("carol"), state: text("accepted"), ver: 3, blocked }
+}
+
+fn contacts() -> Vec<Sample> {
+    let change = |uid: &str, action: &str, contact| {
+        Body::ContactChange(body::ContactChange { uid: text(uid), action: text(action), contact })
+    };
+    vec![
+        request(Kind::Contact, change("carol", "request", None)),
+        answer(Kind::Contact, Body::ContactAnswer(body::ContactAnswer { ver: LARGE })),
+        told(Kind::Contact, change("", "", Some(contact(Some(true))))),
+    ]
+}
+
 fn lists() -> Vec<Sample> {
     let conversation = body::Conversation {
         conversation: text("g:crew"),
@@ -272,7 +290,7 @@ fn lists() -> Vec<Sample> {
     };
     let changed = body::SyncAnswer {
         conversations: vec![conversation, body::Conversation::default()],
-        contacts: vec![body::Contact { uid: text("carol"), state: text("accepted"), ver: 3 }],
+        contacts: vec![contact(None)],
         groups: vec![body::Group {
             id: text("crew"),
             name: text("Crew"),
@@ -343,7 +361,7 @@ fn pushes() -> Vec<Sample> {
 /// A refused request of each command that has an answer.
 /// Commands that were offered after others of higher numbers, in the order they came: the reject
 /// that stands beside a command in the corpus stays the same.
-const LATER: [Kind; 3] = [Kind::Presence, Kind::Edit, Kind::React];
+const LATER: [Kind; 4] = [Kind::Presence, Kind::Edit, Kind::React, Kind::Contact];
 
 fn rejects() -> Vec<Sample> {
     let kinds = Kind::ALL.iter().copied();
