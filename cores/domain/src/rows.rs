@@ -164,14 +164,15 @@ pub struct RecalledRow {
 }
 
 /// The durable debt: members of this user lane may be owed something in this conversation.
-/// Written by the conversation's lane with the message, removed with the cursors that settled it.
+/// Written by the conversation's lane with the message, or with what takes notifications back;
+/// removed with the cursors that settled it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct WorkRow {
     /// The user lane.
     pub lane: Lane,
     /// Where.
     pub conversation: ConversationId,
-    /// The first place that may be unsettled.
+    /// The first place that may be unsettled; above `head` when only withdrawals are owed.
     pub from: Seq,
     /// The newest place when the row was written; what came since lies below the conversation's.
     pub head: Seq,

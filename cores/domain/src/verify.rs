@@ -57,7 +57,7 @@ impl Verifier {
             Row::Work(row) => {
                 self.report.open_work += 1;
                 let head = self.head(&row.conversation);
-                if row.from == 0 || row.from > row.head || row.head > head {
+                if row.from == 0 || row.from > row.head + 1 || row.head > head {
                     let at = (&row.conversation, row.from, row.head);
                     self.problem(format!("work row {at:?} does not fit the head {head}"));
                 }

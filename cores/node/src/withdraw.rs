@@ -1,8 +1,12 @@
 //! Taking notifications back: read, recalled, or no longer anybody's business.
 
+use std::collections::BTreeSet;
+
 use nightjar_domain::{CursorRow, Missing, Stop, ranges};
 use nightjar_model::sabotage::Sabotage;
-use nightjar_model::{ConversationId, DeviceId, Notice, NotificationId, Reply, Seq, Step, Uid};
+use nightjar_model::{
+    ConversationId, DeviceId, Lane, Notice, NotificationId, Reply, Seq, Step, Uid,
+};
 use nightjar_push::{PushKey, PushLane, render_withdrawal};
 
 use crate::alert::InFlight;
@@ -15,6 +19,11 @@ const CONFIRM_WITHIN_MS: u64 = 1_000;
 const PUSHED_LOOKED_MAX: usize = 64;
 /// Notifications named in one withdrawal or carried by one push.
 const NAMED_MAX: usize = 32;
+/// Notifications of a conversation that a device may show, looked through for those.
+const SHOWN_LOOKED_MAX: usize = 256;
+
+/// A notification to be taken back, and the place it stands for.
+type Owed = (NotificationId, ConversationId, Seq);
 
 impl Node {
     /// The user read: what this device may show up to the read marker goes.
@@ -92,24 +101,25 @@ impl Node {
     }
 
     /// Over the connection where there is one that answers, else as a push.
-    fn withdraw_ids(
-        &mut self,
-        ctx: Ctx<'_>,
-        uid: &Uid,
-        device_id: &DeviceId,
-        ids: Vec<(NotificationId, ConversationId, Seq)>,
-    ) {
+    fn withdraw_ids(&mut self, ctx: Ctx<'_>, uid: &Uid, device_id: &DeviceId, ids: Vec<Owed>) {
         let user = self.users.get_mut(uid);
         let Some(device) = user.and_then(|user| user.devices.get_mut(device_id)) else { return };
         let mut new = Vec::new();
+        let mut conversations = BTreeSet::new();
         for (nid, conversation, seq) in ids {
             if device.withdraw(nid.clone(), &conversation, seq) {
                 new.push(nid);
+                conversations.insert(conversation);
             }
         }
         if new.is_empty() {
             return;
         }
+        for id in conversations {
+            self.keep_work(Lane::of_user(uid), &id);
+        }
+        let user = self.users.get_mut(uid);
+        let Some(device) = user.and_then(|user| user.devices.get_mut(device_id)) else { return };
         let live = device.is_live().then(|| device.link.as_ref().map(|link| link.conn)).flatten();
         match live {
             Some(conn) => {
@@ -152,23 +162,14 @@ impl Node {
         uid: &Uid,
         device_id: &DeviceId,
     ) -> Result<Vec<NotificationId>, Missing> {
-        let Some(user) = self.users.get(uid) else { return Ok(Vec::new()) };
-        let Some(device) = user.devices.get(device_id) else { return Ok(Vec::new()) };
+        let device = self.users.get(uid).and_then(|user| user.devices.get(device_id));
+        let Some(device) = device else { return Ok(Vec::new()) };
         let mut owed = Vec::new();
         for cursor in device.showing() {
-            let id = &cursor.conversation;
-            let read = user.place(id).map_or(0, |place| place.row.read);
-            if is_shared_over(ctx, uid, cursor, read, &[])? {
-                owed.push((NotificationId::conversation(id), id.clone(), read));
+            if owed.len() >= NAMED_MAX {
+                break;
             }
-            for seq in ranges::places(&cursor.showing).take(NAMED_MAX) {
-                let Some(entry) = nightjar_domain::read::entry(ctx.rows, id, seq)? else {
-                    continue;
-                };
-                if seq <= read || entry.recalled {
-                    owed.push((NotificationId::message(entry.message_id), id.clone(), seq));
-                }
-            }
+            owed.extend(self.owed_of(ctx, uid, cursor)?);
         }
         owed.truncate(NAMED_MAX);
         let user = self.users.get_mut(uid);
@@ -178,6 +179,47 @@ impl Node {
             }
         }
         Ok(owed.into_iter().map(|(nid, ..)| nid).collect())
+    }
+
+    /// What a device may show of a conversation although it was read or recalled; the oldest,
+    /// when there is more than may be named.
+    fn owed_of(&self, ctx: Ctx<'_>, uid: &Uid, cursor: &CursorRow) -> Result<Vec<Owed>, Missing> {
+        let id = &cursor.conversation;
+        let (_, read) = self.joined_and_read(uid, id);
+        let mut owed = Vec::new();
+        if is_shared_over(ctx, uid, cursor, read, &[])? {
+            owed.push((NotificationId::conversation(id), id.clone(), read));
+        }
+        for seq in ranges::places(&cursor.showing).take(SHOWN_LOOKED_MAX) {
+            if owed.len() >= NAMED_MAX {
+                break;
+            }
+            let Some(entry) = nightjar_domain::read::entry(ctx.rows, id, seq)? else { continue };
+            if seq <= read || entry.recalled {
+                owed.push((NotificationId::message(entry.message_id), id.clone(), seq));
+            }
+        }
+        Ok(owed)
+    }
+
+    /// Open work of an earlier process: what the user's devices were not told, they are now.
+    pub(crate) fn withdraw_again(
+        &mut self,
+        ctx: Ctx<'_>,
+        uid: &Uid,
+        id: &ConversationId,
+    ) -> Result<(), Missing> {
+        let Some(user) = self.users.get(uid) else { return Ok(()) };
+        let mut owed = Vec::new();
+        for device in user.devices.values() {
+            for cursor in device.showing().filter(|cursor| cursor.conversation == *id) {
+                owed.push((device.row.device_id.clone(), self.owed_of(ctx, uid, cursor)?));
+            }
+        }
+        for (device_id, owed) in owed {
+            self.withdraw_ids(ctx, uid, &device_id, owed);
+        }
+        Ok(())
     }
 
     /// Lets one withdrawal push leave for the device.
@@ -241,7 +283,7 @@ impl Node {
         };
         for nid in ids {
             if let Some((id, _)) = device.withdrawing.remove(nid) {
-                let lane = nightjar_model::Lane::of_user(&key.uid);
+                let lane = Lane::of_user(&key.uid);
                 self.flush.work(lane, id);
             }
         }

@@ -34,6 +34,8 @@ pub(crate) struct OpenWork {
     pub(crate) is_stored: bool,
     /// It waits in the ready list.
     pub(crate) is_queued: bool,
+    /// Of an earlier process, and not looked at yet: devices may also be owed withdrawals.
+    is_reopened: bool,
 }
 
 impl OpenWork {
@@ -45,11 +47,18 @@ impl OpenWork {
             senders: VecDeque::new(),
             is_stored: false,
             is_queued: false,
+            is_reopened: false,
         }
     }
 
     pub(crate) fn reopened(row: WorkRow) -> Self {
-        Self { is_stored: true, is_queued: true, head: row.head, ..Self::new(row.from.max(1)) }
+        Self {
+            is_stored: true,
+            is_queued: true,
+            is_reopened: true,
+            head: row.head,
+            ..Self::new(row.from.max(1))
+        }
     }
 
     pub(crate) fn grow(&mut self, head: Seq, sender: Option<ConnId>) {
@@ -127,8 +136,13 @@ impl Node {
             self.wake(ctx, uid, id, &fresh, &key);
             self.open_debts(ctx, uid, id, &fresh)?;
         }
+        let is_reopened = self.work.get(&key).is_some_and(|work| work.is_reopened);
+        for uid in members.iter().filter(|_| is_reopened) {
+            self.withdraw_again(ctx, uid, id)?;
+        }
         if let Some(work) = self.work.get_mut(&key) {
             work.looked = last;
+            work.is_reopened = false;
             work.senders.retain(|(seq, _)| *seq > last);
         }
         self.flush.work(key.0, key.1);
@@ -281,6 +295,23 @@ impl Node {
     ) -> Result<(), Missing> {
         let (Some(first), Some(last)) = (news.first(), news.last()) else { return Ok(()) };
         self.say_offline(ctx, uid, id, None, (*first, *last))
+    }
+
+    /// A device of the lane is owed a withdrawal: the work row that says so is in the commit of
+    /// what it is owed for, so that the next process tells it if this one does not come to it.
+    pub(crate) fn keep_work(&mut self, lane: Lane, id: &ConversationId) {
+        let Some(conversation) = self.conversations.get(id) else { return };
+        let head = conversation.head();
+        let key = (lane, id.clone());
+        let work = self.work.entry(key).or_insert_with(|| OpenWork {
+            head,
+            looked: head,
+            ..OpenWork::new(head + 1)
+        });
+        if !work.is_stored {
+            work.is_stored = true;
+            self.changes.put(nightjar_domain::Row::Work(work.row(lane, id)));
+        }
     }
 
     /// Removes work whose debts are all closed, in the commit that writes the cursors.

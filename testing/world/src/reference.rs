@@ -251,7 +251,7 @@ impl Reference {
 
     /// A process is ready: what is open must be pushed soon.
     pub(crate) fn ready(&mut self, now_ms: u64) {
-        self.dark.excuse(now_ms + crate::invariants::READY_WITHIN_MS);
+        self.excuse(now_ms + crate::invariants::READY_WITHIN_MS);
     }
 
     /// Until then nothing is late.

@@ -171,6 +171,7 @@ impl World {
         let number = self.server.number;
         self.play.line(now_ms, "server", || format!("is ready (process {number})"));
         self.reference.ready(now_ms);
+        self.owe_withdrawals_again();
         self.reference.looks_behind = true;
         for phone in self.unbound.clone() {
             self.agenda.after(500, What::Bind(phone));

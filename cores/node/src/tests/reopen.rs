@@ -246,3 +246,66 @@ fn a_withdrawal_that_waits_for_its_provider_keeps_its_user_in_memory() {
     let again = play.pushes.iter().find(|push| push.device() == "bob/phone");
     assert_eq!(again.map(|push| push.request.data.wd.clone()), Some(vec![nid(&sent)]));
 }
+
+/// Bob's phone shows a pushed message; his laptop and alice's are connected.
+fn shown_on_bobs_phone(play: &mut Play) -> SentReply {
+    play.phone("bob/phone");
+    play.online("bob/laptop");
+    play.online("alice/laptop");
+    let sent = play.says("alice", "bob");
+    play.surfaced("bob/laptop", &sent.conversation, sent.seq);
+    assert_eq!(play.take_pushes().len(), 1);
+    play.after(1_000);
+    sent
+}
+
+#[test]
+fn a_withdrawal_nobody_answered_is_made_again_after_the_restart() {
+    let read = |play: &mut Play, sent: &SentReply| {
+        play.read("bob/laptop", &sent.conversation, sent.seq);
+    };
+    let recall = |play: &mut Play, sent: &SentReply| {
+        play.recall("alice/laptop", sent);
+    };
+    let ways: [&dyn Fn(&mut Play, &SentReply); 2] = [&read, &recall];
+    for takes_back in ways {
+        let mut play = Play::start();
+        let sent = shown_on_bobs_phone(&mut play);
+        takes_back(&mut play, &sent);
+        assert_eq!(play.the_push().request.data.wd, [nid(&sent)]);
+        play.restart();
+        assert_eq!(play.node.stats().work_rows_at_open, 1);
+        assert_eq!(play.the_push().request.data.wd, [nid(&sent)]);
+        play.take_pushes();
+        play.after(1_000);
+        play.is_whole();
+        play.restart();
+        assert_eq!(play.node.stats().work_rows_at_open, 0, "one push is enough");
+        assert_eq!(play.pushed(), Vec::<String>::new());
+        assert_eq!(play.online("bob/phone").withdraw, [nid(&sent)], "and the hello names it");
+    }
+}
+
+#[test]
+fn a_withdrawal_told_over_a_connection_and_not_confirmed_is_pushed_after_the_restart() {
+    let mut play = Play::start();
+    let sent = shown_on_bobs_phone(&mut play);
+    play.online("bob/phone");
+    play.read("bob/laptop", &sent.conversation, sent.seq);
+    assert_eq!(play.pushed(), Vec::<String>::new());
+    play.restart();
+    assert_eq!(play.the_push().request.data.wd, [nid(&sent)]);
+}
+
+#[test]
+fn a_confirmed_withdrawal_leaves_no_work() {
+    let mut play = Play::start();
+    let sent = shown_on_bobs_phone(&mut play);
+    play.online("bob/phone");
+    play.read("bob/laptop", &sent.conversation, sent.seq);
+    play.ask("bob/phone", Command::Withdrawn(vec![nid(&sent)])).unwrap();
+    play.after(1_000);
+    play.restart();
+    assert_eq!(play.node.stats().work_rows_at_open, 0);
+    assert_eq!(play.pushed(), Vec::<String>::new());
+}

@@ -52,7 +52,7 @@ impl Withdrawals {
         self.excused_until_ms = self.excused_until_ms.max(until_ms);
     }
 
-    /// After a crash the next push or hello tells.
+    /// A crash: what still stands is owed again by the next process.
     pub(crate) fn crashed(&mut self) {
         self.owed.clear();
     }
@@ -127,6 +127,17 @@ impl World {
             if is_known && !is_forgotten {
                 self.reference.withdrawals.owe(phone, id, place, now_ms);
                 self.watch();
+            }
+        }
+    }
+
+    /// A process is ready: what the one before it did not tell, it does.
+    pub(crate) fn owe_withdrawals_again(&mut self) {
+        for phone in 0..self.phones.len() {
+            let shown: BTreeSet<_> =
+                self.phones[phone].shade.values().map(|shown| shown.conversation.clone()).collect();
+            for conversation in shown {
+                self.owe_withdrawals(phone, &conversation, None);
             }
         }
     }
