@@ -34,6 +34,8 @@ pub struct Device {
     pub timer: Option<Mono>,
     /// Notifications it was asked to take back and has not confirmed.
     pub withdrawing: BTreeMap<NotificationId, (ConversationId, Seq)>,
+    /// When it may be sent its whole budget of pushes without an alert again.
+    pub quiet_spent_until: Mono,
     cursors: BTreeMap<ConversationId, Cursor>,
     debts: BTreeMap<ConversationId, Debt>,
 }
@@ -67,6 +69,7 @@ impl Device {
             link: None,
             timer: None,
             withdrawing: BTreeMap::new(),
+            quiet_spent_until: Mono(0),
             cursors: BTreeMap::new(),
             debts: BTreeMap::new(),
         }

@@ -54,7 +54,7 @@ pub fn contains(ranges: &[(Seq, Seq)], seq: Seq) -> bool {
 }
 
 /// The places, ascending.
-pub fn places(ranges: &[(Seq, Seq)]) -> impl Iterator<Item = Seq> + '_ {
+pub fn places(ranges: &[(Seq, Seq)]) -> impl DoubleEndedIterator<Item = Seq> + '_ {
     ranges.iter().flat_map(|(from, to)| *from..=*to)
 }
 

@@ -2,12 +2,12 @@
 
 use std::collections::BTreeSet;
 
-use nightjar_domain::{CursorRow, Missing, Stop, ranges};
+use nightjar_domain::{CursorRow, Device, Missing, Stop, ranges};
 use nightjar_model::sabotage::Sabotage;
 use nightjar_model::{
-    ConversationId, DeviceId, Lane, Notice, NotificationId, Reply, Seq, Step, Uid,
+    Binding, ConversationId, DeviceId, Lane, Mono, Notice, NotificationId, Reply, Seq, Step, Uid,
 };
-use nightjar_push::{PushKey, PushLane, render_withdrawal};
+use nightjar_push::{PushKey, PushLane, QuietBudget, render_withdrawal};
 
 use crate::alert::InFlight;
 use crate::device::Me;
@@ -181,8 +181,8 @@ impl Node {
         Ok(owed.into_iter().map(|(nid, ..)| nid).collect())
     }
 
-    /// What a device may show of a conversation although it was read or recalled; the oldest,
-    /// when there is more than may be named.
+    /// What a device may show of a conversation although it was read or recalled; the newest,
+    /// when there is more than may be named: it was told of the others before.
     fn owed_of(&self, ctx: Ctx<'_>, uid: &Uid, cursor: &CursorRow) -> Result<Vec<Owed>, Missing> {
         let id = &cursor.conversation;
         let (_, read) = self.joined_and_read(uid, id);
@@ -190,7 +190,7 @@ impl Node {
         if is_shared_over(ctx, uid, cursor, read, &[])? {
             owed.push((NotificationId::conversation(id), id.clone(), read));
         }
-        for seq in ranges::places(&cursor.showing).take(SHOWN_LOOKED_MAX) {
+        for seq in ranges::places(&cursor.showing).rev().take(SHOWN_LOOKED_MAX) {
             if owed.len() >= NAMED_MAX {
                 break;
             }
@@ -199,6 +199,7 @@ impl Node {
                 owed.push((NotificationId::message(entry.message_id), id.clone(), seq));
             }
         }
+        owed.reverse();
         Ok(owed)
     }
 
@@ -227,7 +228,8 @@ impl Node {
         let bindings = self.usable_bindings(ctx, &key.uid, &key.device_id)?;
         let user = self.users.get_mut(&key.uid);
         let named = user.as_ref().and_then(|user| user.devices.get(&key.device_id)).map(|device| {
-            let ids: Vec<_> = device.withdrawing.iter().take(NAMED_MAX).collect();
+            let newest = device.withdrawing.len().saturating_sub(NAMED_MAX);
+            let ids: Vec<_> = device.withdrawing.iter().skip(newest).collect();
             let last =
                 ids.iter().max_by_key(|(_, (_, seq))| *seq).map(|(_, place)| (*place).clone());
             (ids.into_iter().map(|(nid, _)| nid.clone()).collect::<Vec<_>>(), last)
@@ -236,14 +238,22 @@ impl Node {
             self.queue.done(key);
             return Ok(());
         };
-        let Some(binding) = bindings.into_iter().next() else {
-            self.withdrawals_left(key, &ids);
-            let device = Some(key.device_id.clone());
-            let scope = (&key.uid, &conversation);
-            let why = Some("no_binding");
-            self.recorder.step(ctx.now.wall, scope, device, (seq, seq), Step::Withdrawn, why);
-            self.queue.done(key);
-            return Ok(());
+        let device = user.devices.get_mut(&key.device_id).map(|device| &mut **device);
+        let binding = match bindings.into_iter().next() {
+            None => Err("no_binding"),
+            Some(binding) if is_in_budget(device, &binding, ctx.now.mono) => Ok(binding),
+            Some(_) => Err("beyond_budget"),
+        };
+        let binding = match binding {
+            Ok(binding) => binding,
+            Err(why) => {
+                self.withdrawals_left(key, &ids);
+                let (scope, device) = ((&key.uid, &conversation), Some(key.device_id.clone()));
+                let step = Step::Withdrawn;
+                self.recorder.step(ctx.now.wall, scope, device, (seq, seq), step, Some(why));
+                self.queue.done(key);
+                return Ok(());
+            }
         };
         let (badge, bv) = user.badge(&mut self.changes);
         let request = render_withdrawal(
@@ -317,6 +327,14 @@ impl Node {
             self.touched(ctx.now, &me.uid, &id);
         }
         Ok(Reply::Done)
+    }
+}
+
+/// Takes a push without an alert from the budget that the binding's provider gives the device.
+fn is_in_budget(device: Option<&mut Device>, binding: &Binding, now: Mono) -> bool {
+    match (QuietBudget::of(&binding.key.provider), device) {
+        (Some(budget), Some(device)) => budget.take(&mut device.quiet_spent_until, now),
+        _ => true,
     }
 }
 

@@ -6,6 +6,7 @@
 //!
 //! Read [`decide_push`] and [`Queue`] first.
 
+mod budget;
 mod case;
 mod decide;
 mod outcome;
@@ -16,6 +17,7 @@ mod request;
 mod samples;
 mod token;
 
+pub use budget::QuietBudget;
 pub use case::PushCase;
 pub use decide::{Decision, Display, PushPolicy, SilentReason, decide_push};
 pub use nightjar_model::DueReason;

@@ -260,3 +260,58 @@ fn what_a_device_posted_itself_goes_at_once_though_its_push_is_on_its_way() {
     play.answer(&push, Answer::new(Outcome::Delivered, "200"));
     assert!(play.notices("bob/phone").contains(&told), "and maybe again");
 }
+
+#[test]
+fn beyond_apples_budget_a_withdrawal_waits_for_the_next_push() {
+    let mut play = Play::start();
+    play.phone("bob/phone");
+    play.online("bob/laptop");
+    let read = |play: &mut Play| {
+        let sent = play.says("alice", "bob");
+        play.take_pushes();
+        play.read("bob/laptop", &sent.conversation, sent.seq);
+        sent
+    };
+    for _ in 0..5 {
+        let sent = read(&mut play);
+        assert!(play.take_pushes()[0].request.data.wd.contains(&nid(&sent)));
+    }
+    let sixth = read(&mut play);
+    assert_eq!(play.pushed(), Vec::<String>::new());
+    assert_eq!(play.reasons("bob/phone", &sixth, Step::Withdrawn), ["beyond_budget"]);
+    play.says("alice", "bob");
+    assert!(play.the_push().request.data.wd.contains(&nid(&sixth)));
+    play.take_pushes();
+    play.is_whole();
+}
+
+#[test]
+fn firebase_has_no_budget_for_withdrawals() {
+    let mut play = Play::start();
+    play.bind("bob/phone", "fcm", "a token");
+    play.online("bob/laptop");
+    for _ in 0..20 {
+        let sent = play.says("alice", "bob");
+        play.take_pushes();
+        play.read("bob/laptop", &sent.conversation, sent.seq);
+        assert!(play.take_pushes()[0].request.data.wd.contains(&nid(&sent)));
+    }
+}
+
+#[test]
+fn a_phone_that_never_confirms_is_told_of_the_newest() {
+    let mut play = Play::start();
+    play.bind("bob/phone", "fcm", "a token");
+    play.online("bob/laptop");
+    for _ in 0..40 {
+        let sent = play.says("alice", "bob");
+        play.take_pushes();
+        play.read("bob/laptop", &sent.conversation, sent.seq);
+        let named = play.take_pushes().remove(0).request.data.wd;
+        assert!(named.len() <= 32 && named.contains(&nid(&sent)), "{named:?}");
+    }
+    let last = play.says("alice", "bob");
+    play.read("bob/laptop", &last.conversation, last.seq);
+    play.take_pushes();
+    assert!(play.online("bob/phone").withdraw.contains(&nid(&last)));
+}
