@@ -30,8 +30,8 @@ pub struct Release {
     state: Mutex<State>,
     /// Something may leave, or it is over.
     stirred: Notify,
-    /// A turn that took room has left.
-    room: Notify,
+    /// A turn has left, for a decider that waits for that.
+    left: Notify,
     waiting: Arc<Waiting>,
     pusher: Pusher,
     events: watch::Sender<u64>,
@@ -70,7 +70,7 @@ impl Release {
         Self {
             state: Mutex::new(State::default()),
             stirred: Notify::new(),
-            room: Notify::new(),
+            left: Notify::new(),
             waiting,
             pusher,
             events,
@@ -107,9 +107,9 @@ impl Release {
         self.state().in_room < ROOM
     }
 
-    /// Waits until one that took room has left.
-    pub(crate) async fn room(&self) {
-        self.room.notified().await;
+    /// Waits until a turn has left: there may be room, and news.
+    pub(crate) async fn news(&self) {
+        self.left.notified().await;
     }
 
     /// The newest turn that became safe since the last call, and when.
@@ -135,8 +135,8 @@ impl Release {
                     // The connections it woke run first.
                     tokio::task::yield_now().await;
                     self.state().in_room -= 1;
-                    self.room.notify_one();
                 }
+                self.left.notify_one();
             }
             if self.state().is_over {
                 return;

@@ -195,7 +195,7 @@ impl Worker {
         tokio::select! {
             biased;
             _ = inputs.recv_many(batch, INPUTS_A_TURN_MAX) => {}
-            () = self.release.room(), if !has_room => {}
+            () = self.release.news(), if !has_room || self.node.waits_for_safe() => {}
             () = time => {}
         }
     }

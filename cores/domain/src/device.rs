@@ -277,6 +277,16 @@ impl Device {
         })
     }
 
+    /// When the first of what is due now was committed.
+    #[must_use]
+    pub fn due_since(&self, deadlines: &Deadlines, now: Mono) -> Option<Mono> {
+        let due = self
+            .debts
+            .iter()
+            .filter(|(id, _)| self.due(id, deadlines).is_some_and(|(at, _)| at <= now));
+        due.filter_map(|(_, debt)| debt.runs.front()).map(|(_, committed)| *committed).min()
+    }
+
     /// The entries of the conversation that are due now and were not answered before, as a closed
     /// range, and why they are due.
     pub fn fall_due(

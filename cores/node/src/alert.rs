@@ -1,10 +1,10 @@
 //! From a debt that falls due to a push that left, and what its answer means.
 
-use nightjar_domain::{Missing, ReachEvent, ranges, read};
+use nightjar_domain::{Missing, ranges, read};
 use nightjar_model::sabotage::Sabotage;
 use nightjar_model::{
-    Binding, BindingKey, ConversationId, DeviceId, DueReason, MessageId, Mono, Notice, Secret, Seq,
-    Step, Uid, WallMs,
+    Binding, BindingKey, ConversationId, DeviceId, DueReason, MessageId, Mono, Secret, Seq, Step,
+    Uid, WallMs,
 };
 use nightjar_push::{
     Answer, Attempts, Decision, Next, Outcome, PushCase, PushKey, PushLane, PushRequest,
@@ -17,11 +17,6 @@ use crate::node::{Ctx, Node};
 const PUSHES_A_TURN_MAX: usize = 128;
 /// Entries looked through for the next owed one.
 const SEARCH_MAX: usize = 64;
-/// A deadline found so late means the process stood still.
-const STALL_MS: u64 = 250;
-/// After a stall, sockets are read for at most so long before deadlines fire.
-const STALL_SHIFT_MS_MAX: u64 = 1_000;
-
 /// A request at a provider.
 #[derive(Debug)]
 pub(crate) struct InFlight {
@@ -87,59 +82,13 @@ impl Node {
         Ok(())
     }
 
-    /// Fires deadlines that have passed. After a stall the sockets are read first, so that
-    /// answers which wait there count.
-    pub(crate) fn fire_deadlines(&mut self, ctx: Ctx<'_>) -> Result<(), Missing> {
-        let now = ctx.now.mono;
-        while let Some((at, uid, device_id)) = self.timers.first().cloned() {
-            if at > now || self.shifted_until > now {
-                return Ok(());
-            }
-            let late = now.since(at.max(self.shifted_until));
-            if late > STALL_MS {
-                self.shifted_until = now.after(late.min(STALL_SHIFT_MS_MAX));
-                return Ok(());
-            }
-            self.timers.remove(&(at, uid.clone(), device_id.clone()));
-            self.miss_deadline(ctx, &uid, &device_id)?;
-        }
-        Ok(())
-    }
-
-    fn miss_deadline(
+    /// Says of everything due now that it is: trace, back end, push queue.
+    pub(crate) fn fall_due(
         &mut self,
         ctx: Ctx<'_>,
         uid: &Uid,
         device_id: &DeviceId,
     ) -> Result<(), Missing> {
-        let user = self.users.get_mut(uid);
-        let Some(device) = user.and_then(|user| user.devices.get_mut(device_id)) else {
-            return Ok(());
-        };
-        device.timer = None;
-        self.stats.deadlines_missed += 1;
-        self.fall_due(ctx, uid, device_id)?;
-        let user = self.users.get_mut(uid);
-        let Some(device) = user.and_then(|user| user.devices.get_mut(device_id)) else {
-            return Ok(());
-        };
-        if Sabotage::UnresponsiveNeverSet.is_on() {
-            return Ok(());
-        }
-        if let Some(link) = &mut device.link
-            && let Some(next) = link.reach.next(ReachEvent::DeadlineMissed)
-        {
-            link.reach = next;
-            device.state_since = ctx.now.wall;
-            let conn = link.conn;
-            self.notice(conn, Notice::Unresponsive);
-        }
-        // Whatever else it is owed need not wait for a device that does not answer.
-        self.rearm(ctx, uid, device_id)
-    }
-
-    /// Says of everything due now that it is: trace, back end, push queue.
-    fn fall_due(&mut self, ctx: Ctx<'_>, uid: &Uid, device_id: &DeviceId) -> Result<(), Missing> {
         let deadlines = self.config.deadlines;
         let user = self.users.get_mut(uid);
         let Some(device) = user.and_then(|user| user.devices.get_mut(device_id)) else {

@@ -13,6 +13,7 @@ mod aggregates;
 mod alert;
 mod amend;
 mod bindings;
+mod deadlines;
 mod device;
 mod fetch;
 mod flush;

@@ -33,6 +33,13 @@ pub struct Node {
     pub(crate) withdraw_timers: BTreeSet<(Mono, Uid, DeviceId)>,
     /// Deadlines wait until then: the process was stalled and reads its sockets first.
     pub(crate) shifted_until: Mono,
+    /// Turns whose commits are not safe yet, and when they began.
+    pub(crate) unsafe_turns: VecDeque<(u64, Mono)>,
+    /// A deadline passed before what it is for could leave: it waits for the disk.
+    pub(crate) waits_for_safe: bool,
+    /// When this turn began, and when something was asked last.
+    began: Mono,
+    clock: Mono,
     pub(crate) queue: Queue,
     pub(crate) tickets: BTreeMap<Ticket, crate::alert::InFlight>,
     pub(crate) recorder: Recorder,
@@ -104,6 +111,10 @@ impl Node {
             timers: BTreeSet::new(),
             withdraw_timers: BTreeSet::new(),
             shifted_until: Mono(0),
+            unsafe_turns: VecDeque::new(),
+            waits_for_safe: false,
+            began: now.mono,
+            clock: now.mono,
             tickets: BTreeMap::new(),
             changes: Changes::default(),
             pending: Pending::default(),
@@ -168,6 +179,7 @@ impl Node {
             Input::Answered { ticket, answer } => self.answered(ctx, ticket, &answer),
             Input::Safe { turn, at } => {
                 self.recorder.safe(turn, at);
+                self.safe(turn, ctx.now.mono);
                 Ok(())
             }
         }
@@ -286,6 +298,7 @@ impl Node {
         random: &[u8; 16],
         has_room: bool,
     ) -> Result<bool, Missing> {
+        self.clock = now.mono;
         self.seeing_pending(rows, |node, rows| {
             let ctx = Ctx { rows, now, random };
             if has_room {
@@ -312,6 +325,10 @@ impl Node {
         let is_held = needs_power && !Sabotage::AckBeforeFsync.is_on();
         let durability = if is_held { Durability::Power } else { Durability::Process };
         let commit = (!writes.is_empty()).then_some(Commit { writes, durability });
+        if commit.is_some() {
+            self.unsafe_turns.push_back((self.turn, self.began));
+        }
+        self.began = self.clock;
         self.recorder.end_turn(self.turn);
         let effects = std::mem::take(&mut self.effects);
         let takes_room = std::mem::take(&mut self.takes_room);
@@ -325,11 +342,19 @@ impl Node {
         if has_room && !self.ready.is_empty() {
             return Some(Mono(0));
         }
-        let deadline = self.timers.first().map(|(at, ..)| (*at).max(self.shifted_until));
+        let deadline = self.timers.first().filter(|_| !self.waits_for_safe);
+        let deadline = deadline.map(|(at, ..)| (*at).max(self.shifted_until));
         let withdrawal = self.withdraw_timers.first().map(|(at, ..)| *at);
         let flush = self.flush.at().filter(|_| has_room);
         let others = [self.queue.wait_until(), flush, self.presence.wait_until()];
         [deadline, withdrawal].into_iter().chain(others).flatten().min()
+    }
+
+    /// Whether the caller must come back as soon as it can say [`Input::Safe`]: deadlines wait for
+    /// the disk.
+    #[must_use]
+    pub fn waits_for_safe(&self) -> bool {
+        self.waits_for_safe
     }
 
     /// Counters since the node was opened.

@@ -19,6 +19,8 @@ struct Stage {
     store: MemoryStore,
     calls: u64,
     now: Now,
+    /// Of the last turn.
+    number: u64,
 }
 
 impl Stage {
@@ -33,7 +35,7 @@ impl Stage {
         };
         let store = MemoryStore::new(|_| {});
         let node = Node::open(config, &store, NOW).unwrap();
-        Self { node, store, calls: 0, now: NOW }
+        Self { node, store, calls: 0, now: NOW, number: 0 }
     }
 
     fn ask(&mut self, command: Command) {
@@ -55,11 +57,31 @@ impl Stage {
         let more =
             (0..100).all(|_| self.node.settle(&self.store, self.now, &[0; 16], true).unwrap());
         assert!(!more, "it settles");
+        let effects = self.turn_on_a_slow_disk();
+        self.safe();
+        effects
+    }
+
+    fn settle(&mut self) {
+        let more =
+            (0..100).all(|_| self.node.settle(&self.store, self.now, &[0; 16], true).unwrap());
+        assert!(!more, "it settles");
+    }
+
+    /// Ends the turn; its commit is not safe yet.
+    fn turn_on_a_slow_disk(&mut self) -> Vec<Effect> {
         let turn = self.node.take_turn();
+        self.number = turn.number;
         if let Some(commit) = turn.commit {
             self.store.submit(commit);
         }
         turn.effects
+    }
+
+    /// The commits of all turns are safe.
+    fn safe(&mut self) {
+        let input = Input::Safe { turn: self.number, at: self.now.wall };
+        self.node.handle(input, &self.store, self.now, &[0; 16]).unwrap();
     }
 
     /// Ends the turn while there is no room for what can wait; its effects.
@@ -212,6 +234,32 @@ fn a_grace_that_ended_during_a_stall_keeps_nobody_busy() {
     assert_eq!(pushes(&stage.turn()), 0, "an answer may wait in a socket");
     stage.pass(500);
     assert_eq!(pushes(&stage.turn()), 2, "nobody answered");
+}
+
+#[test]
+fn a_slow_disk_is_no_silence_of_the_phones() {
+    let mut stage = Stage::new();
+    stage.bind("bob");
+    stage.login("bob", 1);
+    stage.turn();
+    stage.ask(from_alice("one"));
+    stage.settle();
+    assert_eq!(wakes(&stage.turn_on_a_slow_disk()), 1, "it leaves once its commit is safe");
+    let pushes = |stage: &mut Stage| -> usize {
+        stage.settle();
+        let effects = stage.turn_on_a_slow_disk();
+        effects.iter().filter(|effect| matches!(effect, Effect::Push { .. })).count()
+    };
+    // For seven seconds the disk takes nothing.
+    stage.pass(7_000);
+    assert_eq!(pushes(&mut stage), 0, "bob was given nothing to answer");
+    assert_eq!(stage.node.wait_until(true), None, "and nobody is busy meanwhile");
+    assert!(stage.node.waits_for_safe());
+    stage.safe();
+    stage.pass(900);
+    assert_eq!(pushes(&mut stage), 0, "now his answer may come");
+    stage.pass(100);
+    assert_eq!(pushes(&mut stage), 1, "it did not");
 }
 
 /// How many connections the effects wake.

@@ -340,6 +340,9 @@ impl World {
         }
         self.server.store.make_safe(upto);
         self.let_go();
+        if self.server.process.as_ref().is_some_and(|process| process.node.waits_for_safe()) {
+            self.plan_turn(now_ms);
+        }
         let blocked = self.server.process.as_mut().and_then(|process| process.blocked.take());
         if let Some(turn) = blocked {
             self.submit(turn);

@@ -1,9 +1,11 @@
 //! Nothing leaves before its commit, or an earlier one it may have read, is safe.
 
+use std::time::Duration;
+
 use nightjar_decider::Mail;
 use nightjar_model::{Command, Notice, Reject, Reply, SentReply};
 
-use crate::stage::{Stage, soon, uid};
+use crate::stage::{FOREGROUND_MS, Stage, soon, uid};
 
 fn sent(answer: Result<Reply, Reject>) -> SentReply {
     match answer {
@@ -73,6 +75,32 @@ async fn a_wake_up_and_a_push_leave_when_the_message_is_safe() {
     assert_eq!(delivery.entry.message_id, message_id);
     let push = soon(stage.pushed.recv()).await.unwrap();
     assert_eq!(push.data.mid, Some(message_id));
+}
+
+#[tokio::test]
+async fn a_deadline_that_passed_while_the_disk_stood_fires_once_it_goes_on() {
+    let mut stage = Stage::start(100);
+    stage.bind("bob/phone").await;
+    let phone = stage.connect("bob/phone").await;
+    let taken = stage.disk.write().0;
+    let answer = stage.ask(stage.message("alice", "bob"));
+    stage.disk.takes(taken + 1).await;
+    tokio::time::sleep(Duration::from_millis(2 * FOREGROUND_MS)).await;
+    stage.disk.write();
+    let message_id = sent(soon(answer).await.unwrap()).message_id;
+    let mail = soon(phone.mail()).await.unwrap();
+    assert!(matches!(mail[0], Mail::Notice(Notice::Wake(_))), "{mail:?}");
+    assert!(stage.pushed.try_recv().is_err(), "its answer gets some time");
+    // The push leaves in a commit of its own.
+    let pushed = soon(async {
+        loop {
+            tokio::select! {
+                push = stage.pushed.recv() => return push,
+                () = tokio::time::sleep(Duration::from_millis(20)) => { stage.disk.write(); }
+            }
+        }
+    });
+    assert_eq!(pushed.await.unwrap().data.mid, Some(message_id));
 }
 
 #[tokio::test]

@@ -22,6 +22,9 @@ use tokio::task::JoinHandle;
 /// Far above what anything here takes; only a defect waits so long.
 pub(crate) const WITHIN: Duration = Duration::from_secs(20);
 
+/// A device in the foreground may be silent so long.
+pub(crate) const FOREGROUND_MS: u64 = 500;
+
 pub(crate) async fn soon<F: Future>(what: F) -> F::Output {
     tokio::time::timeout(WITHIN, what).await.expect("it comes soon")
 }
@@ -162,7 +165,7 @@ impl Stage {
         let (sender, taken) = watch::channel((0, 0));
         let disk = Disk { store: Arc::new(Mutex::new(store)), taken, brought: Arc::default() };
         let config = NodeConfig {
-            deadlines: Deadlines::default(),
+            deadlines: Deadlines { foreground_ms: FOREGROUND_MS, ..Deadlines::default() },
             policy: PushPolicy { storm: true, display: Display::Preview },
             credentials: [apns()].into(),
             fallback: None,

@@ -261,17 +261,14 @@ fn shown_on_bobs_phone(play: &mut Play) -> SentReply {
 
 #[test]
 fn a_withdrawal_nobody_answered_is_made_again_after_the_restart() {
-    let read = |play: &mut Play, sent: &SentReply| {
-        play.read("bob/laptop", &sent.conversation, sent.seq);
-    };
-    let recall = |play: &mut Play, sent: &SentReply| {
-        play.recall("alice/laptop", sent);
-    };
-    let ways: [&dyn Fn(&mut Play, &SentReply); 2] = [&read, &recall];
-    for takes_back in ways {
+    for is_recalled in [false, true] {
         let mut play = Play::start();
         let sent = shown_on_bobs_phone(&mut play);
-        takes_back(&mut play, &sent);
+        if is_recalled {
+            play.recall("alice/laptop", &sent);
+        } else {
+            play.read("bob/laptop", &sent.conversation, sent.seq);
+        }
         assert_eq!(play.the_push().request.data.wd, [nid(&sent)]);
         play.restart();
         assert_eq!(play.node.stats().work_rows_at_open, 1);
