@@ -8,19 +8,20 @@ use nightjar_model::{ConversationId, Mono, Now};
 use nightjar_wire::Packet;
 
 use crate::app::App;
+use crate::background::Storing;
 use crate::dialer::Dialer;
 use crate::dice::Dice;
-use crate::link::LinkEvent;
 use crate::notes::Notes;
 use crate::outbox::Outbox;
 use crate::place::Place;
 use crate::proofs::Proofs;
 use crate::pulse::Pulse;
 use crate::requests::{Asked, Requests};
+use crate::state::{Facts, Move, Vis};
 use crate::then::Thens;
 use crate::{
-    AccountRow, Config, ConnectionId, Event, Identity, Indicator, Input, Link, Output, Restored,
-    Row, defaults,
+    AccountRow, Config, ConnectionId, Event, Identity, Indicator, Input, Output, Restored, Row,
+    State, defaults,
 };
 
 /// One account on one device.
@@ -32,9 +33,15 @@ pub struct Client {
     pub(crate) config: Arc<Config>,
     pub(crate) identity: Identity,
 
-    pub(crate) link: Link,
+    pub(crate) state: State,
+    /// The app wants to be connected.
+    pub(crate) is_wanted: bool,
     /// The newest attempt.
     pub(crate) connection: ConnectionId,
+    /// There is an attempt, or a connection that came of it.
+    pub(crate) has_line: bool,
+    /// The server answered the hello on it and was not told goodbye.
+    pub(crate) is_open: bool,
     /// The end of connecting, of the hello, or of a logout.
     pub(crate) until: Mono,
     pub(crate) dialer: Dialer,
@@ -42,11 +49,20 @@ pub struct Client {
     /// The system has seen no network since.
     pub(crate) network_lost_at: Option<Mono>,
     pub(crate) app: App,
+    /// The system was asked for time in the background.
+    pub(crate) is_held: bool,
+    /// The last words in the background end then.
+    pub(crate) drain_until: Mono,
+    pub(crate) storing: Storing,
+    /// How often the store was told to close.
+    pub(crate) quiesces: u32,
+    pub(crate) suspended_at: Option<Mono>,
     pub(crate) is_logging_out: bool,
     /// The server first heard of this device on this connection, and started it at the newest
     /// entry of each conversation.
     pub(crate) is_fresh: bool,
     indicator: Indicator,
+    pub(crate) counts: Counts,
 
     pub(crate) account: AccountRow,
     pub(crate) places: BTreeMap<ConversationId, Box<Place>>,
@@ -83,6 +99,17 @@ pub struct Client {
     pub(crate) thens: Thens,
 }
 
+/// What happened since the client was made, for statistics.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Counts {
+    /// Events in states that do not expect them; they changed nothing.
+    pub unexpected_events: u64,
+    /// Connections given up because the process had been frozen.
+    pub zombie_sockets: u64,
+    /// Returns to the screen before the connection of the background ended.
+    pub grace_returns: u64,
+}
+
 impl Client {
     /// A client that was stopped, with what its store held. [`Input::Start`] makes it connect. Its
     /// app is in the foreground until it says otherwise.
@@ -99,15 +126,24 @@ impl Client {
             dialer: Dialer::new(config.servers),
             config,
             identity,
-            link: Link::Stopped,
+            state: State::Idle,
+            is_wanted: false,
             connection: ConnectionId(0),
+            has_line: false,
+            is_open: false,
             until: now.mono,
             pulse: Pulse::new(0, 0.0, now.mono),
             network_lost_at: None,
             app: App::new(account.app_order_end),
+            is_held: false,
+            drain_until: now.mono,
+            storing: Storing::Open,
+            quiesces: 0,
+            suspended_at: None,
             is_logging_out: false,
             is_fresh: false,
             indicator: Indicator::Stopped,
+            counts: Counts::default(),
             account,
             places: places.collect(),
             outbox: Outbox::restored(outgoing, now.mono.0),
@@ -148,8 +184,15 @@ impl Client {
         match input {
             Input::Start => self.start(),
             Input::Stop => self.stop(),
+            Input::Login(token) => self.log_in(token),
             Input::Foreground { conversation } => self.came_to_screen(conversation),
-            Input::Background { grace_ms } => self.app.background(grace_ms, self.now.mono),
+            Input::EnterBackground { budget_ms } => self.enter_background(budget_ms),
+            Input::BudgetExpiring => self.budget_expiring(),
+            Input::Woken { budget_ms } => self.woken(budget_ms),
+            Input::Resumed => self.thawed(),
+            Input::Active => self.look(true),
+            Input::Inactive => self.look(false),
+            Input::Background { grace_ms } => self.stay_in_background(grace_ms),
             Input::NetworkLost => self.network_lost(),
             Input::NetworkChanged => self.network_changed(),
             Input::Token(token) => self.take_token(token),
@@ -158,6 +201,7 @@ impl Client {
             Input::Closed(connection) => self.closed(connection),
             Input::Committed(number) => self.committed(number),
             Input::CommitFailed => self.end(crate::Ended::StoreFailed),
+            Input::StoreClosed(number) => self.store_closed(number),
             Input::Notified(id) => self.notified(&id),
             Input::NotNotified(id) => self.not_notified(&id),
             Input::Send(draft) => self.write(*draft),
@@ -187,15 +231,20 @@ impl Client {
     /// When to call [`Self::handle`] with [`Input::Timeout`]; `None` while nothing is awaited.
     #[must_use]
     pub fn wait_until(&self) -> Option<Mono> {
-        let link = match self.link {
-            Link::Stopped | Link::NoToken => None,
-            Link::Ended => return None,
-            Link::Waiting => self.dialer.next_try(),
-            Link::Connecting | Link::Greeting => Some(self.until),
-            Link::Online => self.online_until(),
+        let is_background = self.app.budget().is_some();
+        let line = match self.state {
+            State::LoggedOut | State::Suspended | State::Kicked | State::Failed => return None,
+            State::Idle if is_background => return None,
+            State::Draining if !self.is_open => return None,
+            State::Idle => None,
+            State::OfflineBackoff => self.dialer.next_try(),
+            State::Connecting | State::Handshaking => Some(self.until),
+            State::Syncing | State::OnlineFg | State::OnlineBgGrace | State::Draining => {
+                self.online_until()
+            }
         };
         let outbox = self.outbox.check_at().map(|awake| Mono(awake).after(self.slept_ms));
-        link.into_iter().chain(outbox).min()
+        line.into_iter().chain(outbox).chain(self.background_until()).min()
     }
 
     fn online_until(&self) -> Option<Mono> {
@@ -217,13 +266,25 @@ impl Client {
     /// Whether the shell may hand in another packet: not while the store or the shell is behind.
     #[must_use]
     pub fn wants_packets(&self) -> bool {
-        self.link.is_connected() && !self.is_behind()
+        self.has_line && !self.is_behind()
     }
 
-    /// Where the link is.
+    /// Where it is in its life.
     #[must_use]
-    pub fn link(&self) -> Link {
-        self.link
+    pub fn state(&self) -> State {
+        self.state
+    }
+
+    /// Whether it is logged in: messages come and go.
+    #[must_use]
+    pub fn is_online(&self) -> bool {
+        self.is_open
+    }
+
+    /// What happened so far.
+    #[must_use]
+    pub fn counts(&self) -> Counts {
+        self.counts
     }
 
     /// Whether messages still go out by themselves: in the outbox and not failed.
@@ -242,7 +303,7 @@ impl Client {
 
     /// Milliseconds in which the process was not frozen; the outbox counts in them.
     pub(crate) fn awake(&self) -> u64 {
-        self.now.mono.since(Mono(self.slept_ms))
+        self.suspended_at.unwrap_or(self.now.mono).since(Mono(self.slept_ms))
     }
 
     /// A timer fires much too late when the process was frozen. Its socket is dead then, whatever
@@ -260,16 +321,17 @@ impl Client {
 
     fn time_passed(&mut self) {
         let now = self.now.mono;
-        match self.link {
-            Link::Connecting | Link::Greeting if self.until <= now => self.lost(),
-            Link::Online => self.online_time_passed(),
+        match self.state {
+            State::Connecting | State::Handshaking if self.until <= now => self.lost(),
+            _ if self.is_open => self.online_time_passed(),
             _ => {}
         }
-        // An attempt that is due at once is no wait to tell anybody of.
-        if self.link == Link::Waiting && self.dialer.next_try().is_some_and(|at| at <= now) {
-            self.connect();
+        if self.state == State::OfflineBackoff && self.is_due() {
+            self.moved(Move::Try);
         }
-        self.check_outbox();
+        if self.suspended_at.is_none() {
+            self.check_outbox();
+        }
     }
 
     // What is to be done.
@@ -298,11 +360,44 @@ impl Client {
         self.send(&Packet::request(serial, kind, body));
     }
 
-    /// Moves the link, if the table allows it.
-    pub(crate) fn moved(&mut self, event: LinkEvent) -> bool {
-        let next = self.link.next(event);
-        self.link = next.unwrap_or(self.link);
-        next.is_some()
+    /// Whether an attempt may start now.
+    fn is_due(&self) -> bool {
+        self.dialer.next_try().is_some_and(|at| at <= self.now.mono)
+    }
+
+    /// Moves on as the table says; false where the event is not expected.
+    pub(crate) fn moved(&mut self, event: Move) -> bool {
+        let vis = match self.app.vis(self.now.mono) {
+            Vis::Grace if self.outbox.is_waiting() => Vis::Sending,
+            vis => vis,
+        };
+        let facts =
+            Facts { vis, is_due: self.is_due(), is_open: self.is_open, is_wanted: self.is_wanted };
+        let Some(next) = self.state.next(event, facts) else {
+            self.counts.unexpected_events += 1;
+            return false;
+        };
+        let was = std::mem::replace(&mut self.state, next);
+        self.entered(was);
+        true
+    }
+
+    /// What belongs to entering a state, wherever it was entered from.
+    fn entered(&mut self, was: State) {
+        if was == State::Suspended && self.state != State::Suspended {
+            let since = self.suspended_at.take().unwrap_or(self.now.mono);
+            self.slept_ms += self.now.mono.since(since);
+            self.reopen_store();
+        }
+        match self.state {
+            State::Connecting if !self.has_line => {
+                self.reopen_store();
+                self.dial();
+            }
+            State::Draining if was != State::Draining => self.begin_draining(),
+            State::Suspended if was != State::Suspended => self.suspend(),
+            _ => {}
+        }
     }
 
     /// The place's row is to be written.
@@ -319,6 +414,7 @@ impl Client {
     fn settle(&mut self) {
         loop {
             self.send_what_may_go();
+            self.background_time_passed();
             self.gather_rows();
             if !self.rows.is_empty() {
                 self.commit();
@@ -326,11 +422,12 @@ impl Client {
                 break;
             }
         }
+        self.quiesce();
         self.show_link();
     }
 
     fn send_what_may_go(&mut self) {
-        if self.link == Link::Online {
+        if self.is_open {
             self.tell_app_state();
             self.send_messages();
             self.ask_what_is_wanted();
@@ -352,12 +449,13 @@ impl Client {
     }
 
     fn show_link(&mut self) {
-        let indicator = match self.link {
-            Link::Stopped | Link::Ended => Indicator::Stopped,
-            Link::Connecting | Link::Greeting => Indicator::Connecting,
-            Link::Online => Indicator::Online,
-            Link::Waiting => Indicator::Waiting { next_try: self.dialer.next_try() },
-            Link::NoToken => Indicator::Waiting { next_try: None },
+        let indicator = match self.state {
+            State::Connecting | State::Handshaking | State::Syncing => Indicator::Connecting,
+            State::OnlineFg | State::OnlineBgGrace => Indicator::Online,
+            State::Draining if self.is_open => Indicator::Online,
+            State::OfflineBackoff => Indicator::Waiting { next_try: self.dialer.next_try() },
+            State::Idle | State::Draining | State::Suspended => Indicator::Stopped,
+            State::LoggedOut | State::Kicked | State::Failed => Indicator::Stopped,
         };
         if std::mem::replace(&mut self.indicator, indicator) != indicator {
             self.tell(Event::Link(indicator));

@@ -4,43 +4,61 @@ use nightjar_model::{ByeReason, ConversationId, Reject, Secret};
 use nightjar_wire::{Body, Kind, Packet, body};
 
 use crate::dialer::Dialer;
-use crate::link::LinkEvent;
 use crate::proofs::Proofs;
 use crate::pulse::{Beat, Pulse};
 use crate::requests::Asked;
+use crate::state::Move;
 use crate::then::Then;
-use crate::{Client, ConnectionId, Ended, Event, Link, NeedToken, Output, defaults};
+use crate::{Client, ConnectionId, Ended, Event, NeedToken, Output, State, defaults};
 
 /// The protocol this client speaks.
 const PROTOCOL: u32 = 1;
 
 impl Client {
     pub(crate) fn start(&mut self) {
-        if self.moved(LinkEvent::Start) {
-            self.dialer.now(self.now.mono);
+        self.is_wanted = true;
+        self.dial_from_rest();
+        self.moved(Move::Start);
+    }
+
+    /// Whoever rests without a connection has no wait before the next attempt.
+    pub(crate) fn dial_from_rest(&mut self) {
+        if matches!(self.state, State::Idle | State::Suspended | State::Draining) {
+            self.dialer.afresh(self.now.mono);
         }
     }
 
     pub(crate) fn stop(&mut self) {
-        let was = self.link;
         if self.is_logging_out {
             return self.end(Ended::LoggedOut { confirmed: false });
         }
-        if !self.moved(LinkEvent::Stop) {
-            return;
-        }
-        if was == Link::Online {
+        self.is_wanted = false;
+        if self.is_open {
             self.acknowledge_now();
             self.say_bye(ByeReason::Background);
         }
-        self.drop_connection(was);
+        self.drop_connection();
+        self.moved(Move::Stop);
+    }
+
+    /// The user signed in again.
+    pub(crate) fn log_in(&mut self, token: Secret<String>) {
+        if matches!(self.state, State::LoggedOut | State::Kicked) {
+            self.identity.token = token;
+            self.is_wanted = true;
+            self.dialer.token(true);
+            self.dialer.afresh(self.now.mono);
+        }
+        self.moved(Move::Login);
     }
 
     /// The token the app was asked for, or a newer one for the next hello.
     pub(crate) fn take_token(&mut self, token: Secret<String>) {
         self.identity.token = token;
-        if self.moved(LinkEvent::Token) {
+        let was_needed = self.dialer.token(true);
+        if was_needed && self.state == State::OfflineBackoff {
             self.dialer.now(self.now.mono);
+            self.moved(Move::Wanted);
         }
     }
 
@@ -53,24 +71,24 @@ impl Client {
     pub(crate) fn network_changed(&mut self) {
         self.dialer.network(true);
         self.network_lost_at = None;
-        match self.link {
-            Link::Waiting => self.dialer.nudge(self.now.mono),
-            Link::Online => self.pulse.doubt(self.now.mono),
-            _ => {}
+        if self.state == State::OfflineBackoff {
+            self.nudge();
+        } else if self.is_open {
+            self.pulse.doubt(self.now.mono);
         }
     }
 
     /// The user wants something sent or seen: a wait is not worth its while any more.
     pub(crate) fn nudge(&mut self) {
-        if self.link == Link::Waiting {
+        if self.state == State::OfflineBackoff {
             self.dialer.nudge(self.now.mono);
+            self.moved(Move::Wanted);
         }
     }
 
-    pub(crate) fn connect(&mut self) {
-        if !self.moved(LinkEvent::Try) {
-            return;
-        }
+    /// Starts an attempt.
+    pub(crate) fn dial(&mut self) {
+        self.has_line = true;
         self.connection = ConnectionId(self.connection.0.wrapping_add(1));
         self.until = self.now.mono.after(defaults::CONNECT_MS);
         let to = self.dialer.dial();
@@ -79,7 +97,7 @@ impl Client {
     }
 
     pub(crate) fn connected(&mut self, connection: ConnectionId) {
-        if connection != self.connection || !self.moved(LinkEvent::Opened) {
+        if connection != self.connection || !self.moved(Move::Opened) {
             return;
         }
         self.until = self.now.mono.after(defaults::HELLO_MS);
@@ -90,7 +108,7 @@ impl Client {
     }
 
     pub(crate) fn say_hello(&mut self, connection: ConnectionId) {
-        if connection != self.connection || self.link != Link::Greeting {
+        if connection != self.connection || self.state != State::Handshaking {
             return;
         }
         let (app_state, grace_ms) = self.app.told(self.now.mono);
@@ -111,9 +129,10 @@ impl Client {
     }
 
     pub(crate) fn greeted(&mut self, answer: body::HelloAnswer) {
-        if !self.moved(LinkEvent::Greeted) {
+        if !self.moved(Move::Greeted) {
             return;
         }
+        self.is_open = true;
         let now = self.now.mono;
         self.dialer.online(now);
         self.pulse = Pulse::new(answer.heartbeat_s, self.dice.fraction(), now);
@@ -125,6 +144,9 @@ impl Client {
         self.badge(answer.unread, answer.bv);
         self.take_up_places();
         self.resume_messages();
+        if !self.config.syncs {
+            self.moved(Move::Synced);
+        }
     }
 
     /// What the last connection may have left unsaid is said again.
@@ -154,59 +176,65 @@ impl Client {
     }
 
     pub(crate) fn closed(&mut self, connection: ConnectionId) {
-        if connection == self.connection && self.link.is_connected() {
+        if connection == self.connection && self.has_line {
             self.lost();
         }
     }
 
     /// The attempt failed or the connection is gone, or as good as gone.
     pub(crate) fn lost(&mut self) {
-        let was = self.link;
+        self.dialer.lost(self.now.mono, self.dice);
+        self.leave(Move::Lost);
+    }
+
+    /// The connection goes; where to, the table says.
+    fn leave(&mut self, event: Move) {
         if self.is_logging_out {
             return self.end(Ended::LoggedOut { confirmed: false });
         }
-        if self.moved(LinkEvent::Lost) {
-            self.dialer.lost(self.now.mono, self.dice);
-            self.drop_connection(was);
-        }
+        self.drop_connection();
+        self.moved(event);
     }
 
-    /// The process was frozen.
+    /// The process was frozen: its socket is dead, whatever it looks like.
     pub(crate) fn thawed(&mut self) {
-        let was = self.link;
-        if self.moved(LinkEvent::Lost) {
-            self.dialer.thawed(self.now.mono);
-            self.drop_connection(was);
-        }
+        self.counts.zombie_sockets += u64::from(self.has_line && self.state != State::Connecting);
+        self.dialer.afresh(self.now.mono);
+        self.leave(Move::Slept);
     }
 
     /// The server does not take the token.
     fn needs_token(&mut self, why: NeedToken) {
-        let was = self.link;
-        if self.moved(LinkEvent::TokenBad) {
-            self.drop_connection(was);
+        self.dialer.token(false);
+        self.drop_connection();
+        if self.moved(Move::TokenBad) {
             self.tell(Event::TokenNeeded(why));
         }
     }
 
-    /// Over for good.
+    /// Over, until the user signs in again or for good.
     pub(crate) fn end(&mut self, why: Ended) {
-        let was = self.link;
-        if self.moved(LinkEvent::End) {
+        let event = match why {
+            Ended::LoggedOut { .. } => Move::LoggedOut,
+            Ended::Kicked { .. } | Ended::Replaced | Ended::Refused(_) => Move::Kicked,
+            Ended::Protocol | Ended::StoreFailed => Move::Failed,
+        };
+        if self.moved(event) {
             self.is_logging_out = false;
             if !matches!(why, Ended::StoreFailed) {
                 self.account.resume = None;
                 self.is_account_touched = true;
             }
-            self.drop_connection(was);
+            self.drop_connection();
             self.tell(Event::Ended(why));
         }
     }
 
-    fn drop_connection(&mut self, was: Link) {
-        if was.is_connected() {
+    pub(crate) fn drop_connection(&mut self) {
+        if std::mem::take(&mut self.has_line) {
             self.output(Output::Close(self.connection));
         }
+        self.is_open = false;
         self.network_lost_at = None;
         self.is_fresh = false;
         self.outbox.link_lost();
@@ -267,7 +295,7 @@ impl Client {
         }
     }
 
-    fn say_bye(&mut self, reason: ByeReason) {
+    pub(crate) fn say_bye(&mut self, reason: ByeReason) {
         let bye = body::Bye { reason: reason.as_str().to_owned(), ..body::Bye::default() };
         self.send(&Packet::one_way(Kind::Bye, Body::Bye(bye)));
     }
@@ -295,15 +323,16 @@ impl Client {
             Some(ByeReason::Expired) => self.needs_token(NeedToken::Expired),
             Some(ByeReason::Protocol) => self.disagreed(),
             Some(ByeReason::Drain) => {
-                self.lost();
                 let after_ms = bye.reconnect_after_ms.unwrap_or(0);
                 self.dialer.asked(after_ms, bye.redirect.as_deref(), self.now.mono, self.dice);
+                self.leave(Move::Lost);
             }
             Some(ByeReason::Slow | ByeReason::Background) | None => {
-                self.lost();
+                self.dialer.lost(self.now.mono, self.dice);
                 if let Some(after_ms) = bye.reconnect_after_ms {
                     self.dialer.not_before(self.now.mono.after(Dialer::bounded(after_ms)));
                 }
+                self.leave(Move::Lost);
             }
         }
     }
@@ -323,7 +352,7 @@ impl Client {
     }
 
     pub(crate) fn log_out(&mut self, unbind: bool) {
-        if self.link != Link::Online {
+        if !self.is_open {
             return self.end(Ended::LoggedOut { confirmed: false });
         }
         self.is_logging_out = true;
@@ -333,13 +362,30 @@ impl Client {
     }
 
     pub(crate) fn came_to_screen(&mut self, conversation: Option<ConversationId>) {
-        let was_foreground = self.app.is_foreground();
+        let (was_on_screen, was_seen) = (self.app.is_on_screen(), self.app.is_foreground());
         if let Some(conversation) = &conversation {
             self.clear_notifications(conversation);
         }
+        self.counts.grace_returns += u64::from(self.is_open && self.app.budget().is_some());
         self.app.foreground(conversation);
-        if !was_foreground {
-            self.nudge();
+        if !was_on_screen {
+            self.release();
+            match self.state {
+                State::OfflineBackoff => self.dialer.nudge(self.now.mono),
+                _ => self.dial_from_rest(),
+            }
+            self.moved(Move::Foreground);
+        }
+        if !was_seen {
+            self.show_everything();
+        }
+    }
+
+    /// Somebody looks at the app on the screen, or nobody does.
+    pub(crate) fn look(&mut self, is_active: bool) {
+        let was_seen = self.app.is_foreground();
+        self.app.look(is_active);
+        if self.app.is_foreground() && !was_seen {
             self.show_everything();
         }
     }
@@ -351,7 +397,7 @@ impl Client {
         }
         let (state, grace_ms) = self.app.told(self.now.mono);
         let conversation = self.app.open().map(ConversationId::to_string);
-        let (order, is_new_block) = self.app.next_order();
+        let (order, is_new_block) = self.app.next_order(self.now.mono);
         self.is_account_touched |= is_new_block;
         let state = body::AppState { state: state.to_owned(), grace_ms, conversation, order };
         self.ask(Asked::AppState, Kind::AppState, Body::AppState(state));

@@ -24,6 +24,21 @@ pub const NETWORK_LOST_MS: u64 = 5_000;
 pub const RECONNECT_AFTER_MAX_MS: u64 = 600_000;
 /// Connections in a row that ended because one side could not read the other.
 pub const PROTOCOL_ERRORS_MAX: u32 = 3;
+/// In the background without anything unsent the connection is kept for so long, or for half of
+/// what the system grants.
+pub const GRACE_MS: u64 = 5_000;
+/// No more of what a system grants in the background is counted on.
+pub const BUDGET_MAX_MS: u64 = 25_000;
+/// So much of it is kept for the last words and for closing the store.
+pub const BUDGET_RESERVE_MS: u64 = 5_000;
+/// In the background the last acknowledgements, reads and messages may take so long.
+pub const DRAIN_MS: u64 = 3_000;
+/// The last words wait so long for the answer to the report that the app left the screen.
+pub const STATE_ACK_MS: u64 = 1_000;
+/// The system is asked to wake the process after so long at the earliest, to catch up.
+pub const WAKE_MS: u64 = 3_600_000;
+/// The same when messages are unsent.
+pub const WAKE_SENDING_MS: u64 = 30_000;
 /// A timer that fires so late means that the process was frozen.
 pub const FROZEN_MS: u64 = 10_000;
 

@@ -30,6 +30,8 @@ pub(crate) struct Dialer {
     online_since: Option<Mono>,
     nudged_at: Option<Mono>,
     has_network: bool,
+    /// The server takes the token, as far as one knows.
+    has_token: bool,
     protocol_errors: u32,
 }
 
@@ -46,13 +48,14 @@ impl Dialer {
             online_since: None,
             nudged_at: None,
             has_network: true,
+            has_token: true,
             protocol_errors: 0,
         }
     }
 
-    /// When to connect; `None` without a network.
+    /// When to connect; `None` without a network or a token.
     pub(crate) fn next_try(&self) -> Option<Mono> {
-        self.next_try.filter(|_| self.has_network)
+        self.next_try.filter(|_| self.has_network && self.has_token)
     }
 
     /// A connection is wanted now, or as soon as the server allows.
@@ -73,6 +76,11 @@ impl Dialer {
     /// Whether the system sees a network.
     pub(crate) fn network(&mut self, is_there: bool) {
         self.has_network = is_there;
+    }
+
+    /// Whether there is a token to try; answers whether one was missing.
+    pub(crate) fn token(&mut self, is_there: bool) -> bool {
+        !std::mem::replace(&mut self.has_token, is_there)
     }
 
     /// Where the attempt that starts now goes.
@@ -107,8 +115,8 @@ impl Dialer {
         self.now(now.after(dice.below(most)));
     }
 
-    /// The socket died with the frozen process: that is no failure of the server.
-    pub(crate) fn thawed(&mut self, now: Mono) {
+    /// After a rest nothing counts that failed before it.
+    pub(crate) fn afresh(&mut self, now: Mono) {
         self.online_since = None;
         (self.failures, self.tried) = (0, 0);
         self.now(now);

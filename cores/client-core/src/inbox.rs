@@ -13,7 +13,7 @@ use crate::incoming::Refusal;
 use crate::place::Place;
 use crate::requests::Asked;
 use crate::then::Then;
-use crate::{Client, Event, Link, MessageRow, Row, defaults};
+use crate::{Client, Event, MessageRow, Row, defaults};
 
 /// How a message came.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -304,7 +304,7 @@ impl Client {
         before: Option<Seq>,
         limit: u32,
     ) {
-        if self.link != Link::Online || self.requests.is_full() {
+        if !self.is_open || self.requests.is_full() {
             return self.tell(Event::Refused { kind: Kind::History, reject: None });
         }
         let history = body::History {
@@ -329,7 +329,7 @@ impl Client {
     }
 
     pub(crate) fn recall(&mut self, conversation: &ConversationId, seq: Seq) {
-        if self.link != Link::Online || self.requests.is_full() {
+        if !self.is_open || self.requests.is_full() {
             return self.tell(Event::Refused { kind: Kind::Recall, reject: None });
         }
         let recall = body::Recall { conversation: conversation.to_string(), seq };
@@ -337,7 +337,7 @@ impl Client {
     }
 
     pub(crate) fn typing(&mut self, to: &Target) {
-        if self.link == Link::Online {
+        if self.is_open {
             let typing = body::Typing { to: Some(address(to)), ..body::Typing::default() };
             self.send(&Packet::one_way(Kind::Typing, Body::Typing(typing)));
         }

@@ -6,7 +6,7 @@ use nightjar_wire::{Body, Kind, Packet, SERVER_SERIAL_MIN, Side, WireError, body
 
 use crate::requests::Asked;
 use crate::then::Then;
-use crate::{Client, ConnectionId, Ended, Event, Link};
+use crate::{Client, ConnectionId, Ended, Event, State};
 
 /// Why the server refused a request.
 #[derive(Debug, Clone, Copy)]
@@ -19,8 +19,8 @@ pub(crate) struct Refusal {
 impl Client {
     /// One packet.
     pub(crate) fn received(&mut self, connection: ConnectionId, bytes: &Bytes) {
-        let is_open = matches!(self.link, Link::Greeting | Link::Online);
-        if connection != self.connection || !is_open {
+        let is_heard = self.is_open || self.state == State::Handshaking;
+        if connection != self.connection || !is_heard {
             return;
         }
         self.pulse.heard(self.now.mono);
@@ -48,7 +48,7 @@ impl Client {
             self.heard_answer(serial, code, body);
         } else if serial >= SERVER_SERIAL_MIN {
             self.heard_request(serial, kind, body);
-        } else if self.link == Link::Online {
+        } else if self.is_open {
             self.heard_news(body);
         }
     }

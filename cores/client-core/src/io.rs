@@ -41,6 +41,18 @@ pub struct Config {
     pub send_window: u32,
     /// Acknowledgements are gathered for so many milliseconds.
     pub ack_ms: u64,
+    /// What becomes of the connection in the background.
+    pub keep_alive: KeepAlive,
+}
+
+/// What becomes of the connection when the app leaves the screen.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum KeepAlive {
+    /// It ends after a short grace: the system freezes the process anyway.
+    #[default]
+    Grace,
+    /// It is kept: a desktop, or an Android process with a foreground service of its own.
+    Persistent,
 }
 
 impl Default for Config {
@@ -52,6 +64,7 @@ impl Default for Config {
             syncs: true,
             send_window: defaults::SEND_WINDOW,
             ack_ms: defaults::ACK_MS,
+            keep_alive: KeepAlive::Grace,
         }
     }
 }
@@ -79,12 +92,35 @@ pub enum Input<'a> {
     Start,
     /// Say goodbye and stay away until [`Input::Start`].
     Stop,
+    /// Sign in again with this token, after the client was kicked or signed out.
+    Login(Secret<String>),
     /// The app is on the screen, with this conversation open. Also to say that another one is.
     Foreground {
         /// The open conversation.
         conversation: Option<ConversationId>,
     },
-    /// The app left the screen.
+    /// The app left the screen of a system that freezes processes: the last of its scenes did.
+    EnterBackground {
+        /// Milliseconds the system grants; 0 when everything has to end within this call. More
+        /// than [`defaults::BUDGET_MAX_MS`] is not counted on.
+        budget_ms: u32,
+    },
+    /// What the system granted is about to end: say what can be said at once.
+    BudgetExpiring,
+    /// A push or the system's own timer woke the process in the background, for so long.
+    Woken {
+        /// As in [`Input::EnterBackground`].
+        budget_ms: u32,
+    },
+    /// The process was frozen or the machine slept. A gap in time of more than
+    /// [`defaults::FROZEN_MS`] says the same.
+    Resumed,
+    /// Somebody looks at the app on the screen.
+    Active,
+    /// It is on the screen, and covered or locked: nothing counts as seen or read until
+    /// [`Input::Active`].
+    Inactive,
+    /// The app left the screen, in a process that stays; the connection is kept.
     Background {
         /// For so many milliseconds this process lives on and posts what [`Output::Notify`] says;
         /// 0 for none, -1 for as long as it is connected. At most 25000.
@@ -108,6 +144,9 @@ pub enum Input<'a> {
     Committed(u64),
     /// The store cannot commit any more.
     CommitFailed,
+    /// [`Output::QuiesceStore`] of this number is done: every commit given before is answered,
+    /// and no file of the store is open or locked.
+    StoreClosed(u32),
     /// The notification of [`Output::Notify`] is on the screen.
     Notified(NotificationId),
     /// It could not be posted; the server will push.
@@ -172,6 +211,20 @@ pub enum Output {
     Close(ConnectionId),
     /// Write in one transaction, and answer [`Input::Committed`].
     Commit(Commit),
+    /// Finish the commits given so far, close every file of the store, and answer
+    /// [`Input::StoreClosed`] with this number.
+    QuiesceStore(u32),
+    /// Open the store again; commits follow. If that fails, [`Input::CommitFailed`].
+    ReopenStore,
+    /// Ask the system for time in the background, once, until [`Output::ReleaseBackground`].
+    HoldBackground,
+    /// Give that time back.
+    ReleaseBackground,
+    /// Ask the system to wake the process for [`Input::Woken`] some time after this.
+    ScheduleWake {
+        /// Milliseconds from now.
+        earliest_ms: u64,
+    },
     /// Post a notification, and answer [`Input::Notified`] or [`Input::NotNotified`].
     Notify(Box<Notification>),
     /// Take these notifications off the screen, if they are there.

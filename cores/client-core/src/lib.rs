@@ -13,9 +13,10 @@
 //! Deliberately absent: sockets, clocks, files, threads, anything drawn on a screen. Messages are
 //! kept by the shell's store; the client holds cursors and the outbox.
 //!
-//! Read [`Input`], [`Output`] and [`Client`] first, then `link.rs` for the states.
+//! Read [`Input`], [`Output`] and [`Client`] first, then [`State`] and `state.rs`.
 
 mod app;
+mod background;
 mod client;
 mod connection;
 pub mod defaults;
@@ -25,7 +26,6 @@ mod event;
 mod inbox;
 mod incoming;
 mod io;
-mod link;
 mod notes;
 mod outbox;
 mod pieces;
@@ -36,15 +36,18 @@ mod reading;
 mod requests;
 mod rows;
 mod sending;
+mod state;
 mod syncing;
 #[cfg(test)]
 mod tests;
 mod then;
 
-pub use client::Client;
+pub use client::{Client, Counts};
 pub use event::{Ended, Event, FailReason, Indicator, NeedToken};
-pub use io::{Commit, Config, ConnectionId, Dial, Draft, Identity, Input, Notification, Output};
-pub use link::Link;
+pub use io::{
+    Commit, Config, ConnectionId, Dial, Draft, Identity, Input, KeepAlive, Notification, Output,
+};
 pub use rows::{
     AccountRow, ConversationRow, MessageRow, OutgoingRow, PlaceRow, Restored, Row, Standing,
 };
+pub use state::State;

@@ -6,9 +6,7 @@ use nightjar_model::{ConversationId, MessageId, NotificationId};
 use nightjar_wire::{Body, Kind, Packet};
 
 use crate::inbox::{Origin, is_countable};
-use crate::{
-    Client, ConnectionId, Link, MessageRow, Notification, Output, PlaceRow, Row, defaults,
-};
+use crate::{Client, ConnectionId, MessageRow, Notification, Output, PlaceRow, Row, defaults};
 
 /// Where the notifications of this client are, and those that must not be shown.
 #[derive(Debug, Default)]
@@ -207,7 +205,7 @@ impl Client {
         if !ids.is_empty() {
             self.output(Output::Withdraw(ids));
         }
-        if connection == self.connection && self.link == Link::Online {
+        if connection == self.connection && self.is_open {
             self.send(&Packet::answer(serial, Kind::Withdraw, Body::Empty));
         }
     }

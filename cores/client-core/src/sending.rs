@@ -9,7 +9,7 @@ use crate::incoming::Refusal;
 use crate::outbox::{Stage, Verdict};
 use crate::requests::Asked;
 use crate::then::Then;
-use crate::{Client, Draft, Event, FailReason, Link, MessageRow, OutgoingRow, Row, defaults};
+use crate::{Client, Draft, Event, FailReason, MessageRow, OutgoingRow, Row, defaults};
 
 impl Client {
     pub(crate) fn write(&mut self, draft: Draft) {
@@ -115,7 +115,7 @@ impl Client {
         for (order, verdict) in self.outbox.check(self.awake()) {
             match verdict {
                 Verdict::Late { sent_at } => self.send_again(order, sent_at),
-                Verdict::Over(FailReason::NoLink) if self.link == Link::Online => {
+                Verdict::Over(FailReason::NoLink) if self.is_open => {
                     self.fail(order, FailReason::NoAnswer);
                 }
                 Verdict::Over(reason) => self.fail(order, reason),
@@ -129,7 +129,7 @@ impl Client {
         let asleep = self.now.mono.0 - self.awake();
         if self.pulse.heard_at() < Mono(sent_at).after(asleep) {
             self.pulse.doubt(self.now.mono);
-        } else if self.link == Link::Online && !self.requests.is_full() {
+        } else if self.is_open && !self.requests.is_full() {
             self.transmit(order);
         }
     }

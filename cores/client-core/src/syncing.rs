@@ -9,8 +9,9 @@ use crate::inbox::read_message;
 use crate::incoming::Refusal;
 use crate::place::Place;
 use crate::requests::Asked;
+use crate::state::Move;
 use crate::then::Then;
-use crate::{Client, ConversationRow, Event, Row, defaults};
+use crate::{Client, ConversationRow, Event, Row, State, defaults};
 
 impl Client {
     /// Reads, gaps and the list, when the server has room for them.
@@ -19,6 +20,9 @@ impl Client {
             return;
         }
         self.tell_reads();
+        if self.state == State::Draining {
+            return;
+        }
         if self.wants_sync && !self.requests.is_full() {
             self.wants_sync = false;
             let since = self.account.sync.clone();
@@ -30,7 +34,7 @@ impl Client {
 
     /// When the next of these may be asked.
     pub(crate) fn ask_until(&self) -> Option<Mono> {
-        if self.is_logging_out {
+        if self.is_logging_out || self.state == State::Draining {
             return None;
         }
         let waits = (self.wants_sync || !self.unread_told.is_empty()) && !self.requests.is_full();
@@ -45,6 +49,7 @@ impl Client {
         self.account.sync = Some(answer.next);
         self.account.is_synced |= !answer.more;
         self.is_account_touched = true;
+        self.is_up_to_date();
         if answer.more {
             self.wants_sync = true;
         } else {
@@ -87,6 +92,15 @@ impl Client {
             // The token is too old or of another server: the whole list, then.
             self.wants_sync = true;
             self.is_account_touched = true;
+        } else {
+            self.is_up_to_date();
+        }
+    }
+
+    /// What blocks being online is done; the rest comes while it is.
+    fn is_up_to_date(&mut self) {
+        if self.state == State::Syncing {
+            self.moved(Move::Synced);
         }
     }
 }

@@ -2,6 +2,7 @@
 //! end of the connection is the real session.
 
 mod any;
+mod background;
 mod disk;
 mod link;
 mod notes;

@@ -6,8 +6,10 @@ use std::sync::Arc;
 use nightjar_model::sabotage::Sabotage;
 use nightjar_model::{ConversationId, NotificationId, Seq};
 
+use crate::background::Storing;
 use crate::inbox::Origin;
 use crate::outbox::Stage;
+use crate::state::Move;
 use crate::{Client, Commit, ConnectionId, Event, MessageRow, Output};
 
 /// One thing to do.
@@ -83,6 +85,10 @@ impl Client {
     pub(crate) fn commit(&mut self) {
         if Sabotage::StoredBeforeCommit.is_on() {
             self.acknowledge_early();
+        }
+        if self.storing != Storing::Open {
+            self.moved(Move::Written);
+            self.reopen_store();
         }
         let rows = std::mem::take(&mut self.rows);
         let number = self.thens.commit();

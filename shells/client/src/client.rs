@@ -81,6 +81,7 @@ impl Client {
             news: told,
             line: Line::default(),
             untold: VecDeque::new(),
+            closing: None,
             has_failed: false,
         };
         let first = orders.try_send(Order::Input(Input::Start));
@@ -170,8 +171,25 @@ impl Client {
         self.input(Input::Foreground { conversation }).await
     }
 
-    /// The app left the screen; for so many milliseconds it goes on and posts notifications, -1
-    /// for as long as it is connected.
+    /// The app left the screen of a system that freezes processes, which grants so many
+    /// milliseconds. News tell when everything is closed.
+    ///
+    /// # Errors
+    /// [`Gone`].
+    pub async fn enter_background(&self, budget_ms: u32) -> Result<(), Gone> {
+        self.input(Input::EnterBackground { budget_ms }).await
+    }
+
+    /// A push or the system's timer woke the process in the background, for so long.
+    ///
+    /// # Errors
+    /// [`Gone`].
+    pub async fn woken(&self, budget_ms: u32) -> Result<(), Gone> {
+        self.input(Input::Woken { budget_ms }).await
+    }
+
+    /// The app left the screen in a process that stays and posts notifications for so many
+    /// milliseconds, -1 for as long as it is connected.
     ///
     /// # Errors
     /// [`Gone`].

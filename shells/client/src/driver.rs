@@ -39,6 +39,13 @@ pub enum News {
     Notify(Box<Notification>),
     /// Take these notifications off the screen.
     Withdraw(Vec<NotificationId>),
+    /// Ask the system for time in the background.
+    HoldBackground,
+    /// Give it back: nothing is open any more, and the process may be frozen.
+    ReleaseBackground,
+    /// Ask the system to wake the process after so many milliseconds or later, for
+    /// [`crate::Client::woken`].
+    ScheduleWake(u64),
     /// An attempt to connect failed; the next one comes by itself.
     NoConnection(ConnectError),
     /// The store failed; the client has ended.
@@ -66,6 +73,8 @@ pub(crate) struct Driver {
     pub(crate) news: mpsc::Sender<News>,
     pub(crate) line: Line,
     pub(crate) untold: VecDeque<News>,
+    /// The store closes, under this number.
+    pub(crate) closing: Option<(u32, oneshot::Receiver<Result<(), StoreError>>)>,
     pub(crate) has_failed: bool,
 }
 
@@ -74,6 +83,7 @@ enum Next {
     Order(Option<Order>),
     Line(Happened),
     Committed(Result<u64, Arc<StoreError>>),
+    StoreClosed(u32, Result<(), Arc<StoreError>>),
     Time,
     Told,
 }
@@ -105,6 +115,8 @@ impl Driver {
             }
             Next::Committed(Ok(number)) => self.handle(Input::Committed(number)).await,
             Next::Committed(Err(error)) => self.store_failed(error).await,
+            Next::StoreClosed(number, Ok(())) => self.store_closed(number).await,
+            Next::StoreClosed(_, Err(error)) => self.store_failed(error).await,
             Next::Time => self.handle(Input::Timeout).await,
             Next::Told => {}
         }
@@ -114,13 +126,14 @@ impl Driver {
     async fn next(&mut self) -> Next {
         let nap = self.nap();
         let wants_packets = self.machine.wants_packets() && self.untold.len() < UNTOLD_MAX;
-        let Self { orders, line, store, news, untold, has_failed, .. } = self;
+        let Self { orders, line, store, news, untold, closing, has_failed, .. } = self;
         tokio::select! {
             order = orders.recv() => Next::Order(order),
             happened = line.next(wants_packets) => Next::Line(happened),
             committed = committed(store.as_mut().filter(|_| !*has_failed)) => {
                 Next::Committed(committed)
             }
+            (number, closed) = store_closed(closing) => Next::StoreClosed(number, closed),
             () = sleep(nap) => Next::Time,
             permit = news.reserve(), if !untold.is_empty() => {
                 match permit {
@@ -155,6 +168,13 @@ impl Driver {
 
     async fn carry_out(&mut self, output: Output) {
         match output {
+            Output::QuiesceStore(number) => self.quiesce(number).await,
+            Output::ReopenStore => self.reopen().await,
+            Output::HoldBackground => self.untold.push_back(News::HoldBackground),
+            Output::ReleaseBackground => self.untold.push_back(News::ReleaseBackground),
+            Output::ScheduleWake { earliest_ms } => {
+                self.untold.push_back(News::ScheduleWake(earliest_ms));
+            }
             Output::Connect { connection, to, within_ms } => match self.address(&to) {
                 Some(to) => {
                     let within = Duration::from_millis(within_ms);
@@ -176,9 +196,7 @@ impl Driver {
                     None => self.hand_in(Input::Committed(number)),
                     Some(store) => {
                         if let Err(error) = store.commit(commit).await {
-                            self.has_failed = true;
-                            self.untold.push_back(News::StoreFailed(error));
-                            self.hand_in(Input::CommitFailed);
+                            self.give_up_store(error);
                         }
                     }
                 }
@@ -210,9 +228,44 @@ impl Driver {
     }
 
     async fn store_failed(&mut self, error: Arc<StoreError>) {
+        self.give_up_store(error);
+        self.handle(Input::Timeout).await;
+    }
+
+    fn give_up_store(&mut self, error: Arc<StoreError>) {
         self.has_failed = true;
         self.untold.push_back(News::StoreFailed(error));
-        self.handle(Input::CommitFailed).await;
+        self.hand_in(Input::CommitFailed);
+    }
+
+    async fn quiesce(&mut self, number: u32) {
+        match &self.store {
+            _ if self.has_failed => {}
+            None => self.hand_in(Input::StoreClosed(number)),
+            Some(store) => match store.quiesce().await {
+                Ok(closed) => self.closing = Some((number, closed)),
+                Err(error) => self.give_up_store(error),
+            },
+        }
+    }
+
+    async fn reopen(&mut self) {
+        self.closing = None;
+        if let Some(store) = self.store.as_ref().filter(|_| !self.has_failed)
+            && let Err(error) = store.reopen().await
+        {
+            self.give_up_store(error);
+        }
+    }
+
+    /// The machine hears of every commit before it hears that the file is closed.
+    async fn store_closed(&mut self, number: u32) {
+        match self.store.as_mut().map(Store::safe) {
+            Some(Ok(safe)) => self.handle(Input::Committed(safe)).await,
+            Some(Err(error)) => return self.store_failed(error).await,
+            None => {}
+        }
+        self.handle(Input::StoreClosed(number)).await;
     }
 
     async fn obey(&mut self, order: Order) {
@@ -234,6 +287,15 @@ impl Driver {
             }
         }
     }
+}
+
+async fn store_closed(
+    closing: &mut Option<(u32, oneshot::Receiver<Result<(), StoreError>>)>,
+) -> (u32, Result<(), Arc<StoreError>>) {
+    let Some((number, closed)) = closing else { return std::future::pending().await };
+    let (number, closed) = (*number, closed.await);
+    *closing = None;
+    (number, closed.unwrap_or(Err(StoreError::Stopped)).map_err(Arc::new))
 }
 
 async fn committed(store: Option<&mut Store>) -> Result<u64, Arc<StoreError>> {

@@ -81,6 +81,32 @@ impl Store {
         self.ask(Request::Commit(commit)).await
     }
 
+    /// Finishes what was given and closes the file, so that the process may be frozen; answers
+    /// when nothing of it is open or locked any more.
+    ///
+    /// # Errors
+    /// The thread has stopped, or the file could not be closed in order.
+    pub(crate) async fn quiesce(
+        &self,
+    ) -> Result<oneshot::Receiver<Result<(), StoreError>>, Arc<StoreError>> {
+        let (answer, answered) = oneshot::channel();
+        self.ask(Request::Quiesce(answer)).await?;
+        Ok(answered)
+    }
+
+    /// Opens the file again.
+    ///
+    /// # Errors
+    /// The thread has stopped. That the file cannot be opened is told by [`Self::committed`].
+    pub(crate) async fn reopen(&self) -> Result<(), Arc<StoreError>> {
+        self.ask(Request::Reopen).await
+    }
+
+    /// The number of the newest commit that is safe.
+    pub(crate) fn safe(&mut self) -> Result<u64, Arc<StoreError>> {
+        self.progress.borrow_and_update().clone()
+    }
+
     /// Waits for commits to become safe and answers the newest number: all up to it survive a
     /// crash. Can be dropped and called again; nothing is lost.
     ///

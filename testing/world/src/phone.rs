@@ -53,6 +53,8 @@ pub(crate) struct Phone {
     written_at_ms: u64,
     /// Commits that were written while the app was frozen.
     written: Vec<u64>,
+    /// Its file was closed while it was frozen.
+    closed: Option<u32>,
     posting: BTreeMap<NotificationId, Notification>,
     pub(crate) shade: BTreeMap<NotificationId, Shown>,
     /// Messages a person could see: on the screen of the app, or as a notification.
@@ -109,6 +111,7 @@ impl Phone {
             disk: Disk::default(),
             written_at_ms: 0,
             written: Vec::new(),
+            closed: None,
             posting: BTreeMap::new(),
             shade: BTreeMap::new(),
             seen: BTreeSet::new(),
@@ -198,6 +201,7 @@ impl World {
         phone.is_frozen = false;
         phone.disk.lose(one_made_it);
         phone.written.clear();
+        phone.closed = None;
         phone.posting.clear();
         phone.unread.clear();
         phone.late_report = None;
@@ -251,6 +255,15 @@ impl World {
                 phone.disk.take(commit);
                 self.agenda.at(phone.written_at_ms, What::Committed(no, boot, number));
             }
+            Output::QuiesceStore(number) => {
+                let at_ms = self.phones[no].written_at_ms.max(self.agenda.now_ms());
+                self.agenda.at(at_ms, What::StoreClosed(no, boot, number));
+            }
+            // The phones of this world grant and wake as their acts say, whatever is asked.
+            Output::ReopenStore
+            | Output::HoldBackground
+            | Output::ReleaseBackground
+            | Output::ScheduleWake { .. } => {}
             Output::Notify(notification) => {
                 let takes_ms = self.draw(self.weather.commit_ms.clone());
                 let id = notification.id.clone();
@@ -356,6 +369,19 @@ impl World {
         self.phone_reads(no);
     }
 
+    /// The app's file is closed.
+    pub(crate) fn store_closed(&mut self, no: PhoneNo, boot: u32, number: u32) {
+        let phone = &mut self.phones[no];
+        if phone.boot != boot {
+            return;
+        }
+        if phone.is_frozen {
+            phone.closed = Some(number);
+            return;
+        }
+        self.feed(no, Input::StoreClosed(number));
+    }
+
     /// The operating system has put a notification on the screen.
     pub(crate) fn posted(&mut self, no: PhoneNo, boot: u32, id: NotificationId) {
         if self.phones[no].boot != boot {
@@ -430,6 +456,9 @@ impl World {
         let boot = phone.boot;
         for number in std::mem::take(&mut phone.written) {
             self.agenda.at(now_ms, What::Committed(no, boot, number));
+        }
+        if let Some(number) = phone.closed.take() {
+            self.agenda.at(now_ms, What::StoreClosed(no, boot, number));
         }
         for id in phone.posting.keys().cloned().collect::<Vec<_>>() {
             self.agenda.at(now_ms, What::Posted(no, boot, id));

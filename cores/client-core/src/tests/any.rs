@@ -6,7 +6,7 @@ use proptest::prelude::*;
 
 use super::play::{Network, Stage};
 use super::server::{conversations, is_bob, nid_of};
-use crate::{Input, Link};
+use crate::Input;
 
 #[derive(Debug, Clone)]
 enum Step {
@@ -23,6 +23,11 @@ enum Step {
     Crash,
     Background(i64),
     Foreground,
+    EnterBackground(u32),
+    BudgetExpiring,
+    Woken(u32),
+    Resumed,
+    Look(bool),
     Busy(u32),
     Network(Network),
     Reads(usize, Seq),
@@ -55,6 +60,11 @@ fn steps() -> impl Strategy<Value = Vec<Step>> {
         2 => Just(Step::Crash),
         3 => grace.prop_map(Step::Background),
         3 => Just(Step::Foreground),
+        4 => prop_oneof![Just(0), Just(4_000), Just(25_000)].prop_map(Step::EnterBackground),
+        1 => Just(Step::BudgetExpiring),
+        2 => (0_u32..25_000).prop_map(Step::Woken),
+        1 => Just(Step::Resumed),
+        1 => any::<bool>().prop_map(Step::Look),
         2 => (1_u32..4).prop_map(Step::Busy),
         2 => network.prop_map(Step::Network),
         3 => (0_usize..2, 0_u64..40).prop_map(|(at, seq)| Step::Reads(at, seq)),
@@ -92,6 +102,16 @@ fn perform(stage: &mut Stage, step: &Step) {
         Step::Crash => stage.crashes(),
         Step::Background(grace_ms) => stage.background(*grace_ms),
         Step::Foreground => stage.foreground(),
+        Step::EnterBackground(budget_ms) => stage.enters_background(*budget_ms),
+        Step::BudgetExpiring => stage.happens(Input::BudgetExpiring),
+        Step::Woken(budget_ms) if !stage.is_foreground => {
+            stage.happens(Input::Woken { budget_ms: *budget_ms });
+        }
+        Step::Woken(_) => {}
+        Step::Resumed => stage.happens(Input::Resumed),
+        Step::Look(is_active) => {
+            stage.happens(if *is_active { Input::Active } else { Input::Inactive });
+        }
         Step::Busy(n) => stage.server.busy = *n,
         Step::Network(network) => stage.network = *network,
         Step::Reads(at, seq) => stage.reads(&places[*at].1, *seq),
@@ -122,7 +142,7 @@ fn while_left(times: u8, mut one: impl FnMut() -> bool) {
 
 /// The phone and the server agree about everything.
 fn check_agreement(stage: &Stage) {
-    assert_eq!(stage.client.link(), Link::Online);
+    assert!(stage.client.is_online());
     for (_, conversation) in conversations() {
         let starts = stage.server.starts.as_ref().unwrap();
         let start = starts.get(&conversation).copied().unwrap_or(0);
@@ -187,6 +207,7 @@ proptest! {
         stage.happens(Input::Start);
         for step in &steps {
             perform(&mut stage, step);
+            stage.check_suspended();
         }
         stage.calms_down();
         check_agreement(&stage);

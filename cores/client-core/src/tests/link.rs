@@ -5,85 +5,13 @@ use nightjar_wire::{Body, Kind};
 
 use super::play::{Network, Stage};
 use super::server::conversations;
-use crate::link::LinkEvent;
-use crate::{Config, Dial, Ended, Event, Indicator, Input, Link, NeedToken};
+use crate::{Config, Dial, Ended, Event, Indicator, Input, NeedToken, State};
 
 fn ended(stage: &Stage) -> Option<&Ended> {
     stage.events.iter().find_map(|event| match event {
         Event::Ended(why) => Some(why),
         _ => None,
     })
-}
-
-/// A stage whose link is in this state.
-fn stage_in(link: Link) -> Stage {
-    let mut stage = Stage::new();
-    match link {
-        Link::Stopped => {}
-        Link::Waiting => {
-            stage.network = Network::Refusing;
-            stage.happens(Input::Start);
-        }
-        Link::Connecting => {
-            stage.network = Network::Silent;
-            stage.happens(Input::Start);
-        }
-        Link::Greeting => stage.happens(Input::Start),
-        Link::Online => stage = Stage::online(),
-        Link::NoToken => {
-            stage = Stage::online();
-            stage.server.says_bye(ByeReason::Expired, stage.now);
-            while stage.client_reads() {}
-        }
-        Link::Ended => stage.happens(Input::CommitFailed),
-    }
-    assert_eq!(stage.client.link(), link);
-    stage.network = Network::Silent;
-    stage
-}
-
-/// Makes the event, where an input means it and nothing else; false elsewhere.
-fn make(event: LinkEvent, stage: &mut Stage) -> bool {
-    match event {
-        LinkEvent::Start => stage.happens(Input::Start),
-        LinkEvent::Stop => stage.happens(Input::Stop),
-        LinkEvent::Token => {
-            let token = nightjar_model::Secret::new("good".to_owned());
-            stage.happens(Input::Token(token));
-        }
-        LinkEvent::End => stage.happens(Input::CommitFailed),
-        LinkEvent::Lost => {
-            let connection = stage.client.connection;
-            stage.happens(Input::Closed(connection));
-        }
-        LinkEvent::Opened => {
-            let connection = stage.client.connection;
-            stage.happens(Input::Connected(connection));
-        }
-        LinkEvent::Try | LinkEvent::Greeted | LinkEvent::TokenBad => return false,
-    }
-    true
-}
-
-#[test]
-fn every_state_moves_as_the_table_says() {
-    for link in Link::ALL {
-        for event in LinkEvent::ALL {
-            let mut stage = stage_in(link);
-            if !make(event, &mut stage) {
-                continue;
-            }
-            // A wait that has no length is over at once.
-            let is_at_once = matches!(event, LinkEvent::Start | LinkEvent::Token);
-            let next = link.next(event).unwrap_or(link);
-            let next = if is_at_once && next == Link::Waiting && link != Link::Waiting {
-                next.next(LinkEvent::Try).unwrap()
-            } else {
-                next
-            };
-            assert_eq!(stage.client.link(), next, "{event:?} in {link:?}");
-        }
-    }
 }
 
 #[test]
@@ -97,14 +25,14 @@ fn a_silent_server_is_left_for_the_next_one() {
     stage.time_passes(1);
     assert_eq!(stage.dials, [Dial::Server(0), Dial::Server(1)]);
     stage.everything_arrives();
-    assert_eq!(stage.client.link(), Link::Online);
+    assert!(stage.client.is_online());
 }
 
 #[test]
 fn a_server_that_opens_and_says_nothing_is_left_too() {
     let mut stage = Stage::with(Config { servers: 2, ..Config::default() });
     stage.happens(Input::Start);
-    assert_eq!(stage.client.link(), Link::Greeting);
+    assert_eq!(stage.client.state(), State::Handshaking);
     stage.time_passes(10_000);
     assert_eq!(stage.dials.len(), 2);
 }
@@ -138,20 +66,23 @@ fn kicked_and_replaced_end_for_good() {
         assert_eq!(ended(&stage), Some(&why));
         stage.happens(Input::Start);
         stage.time_passes(600_000);
-        assert_eq!((stage.client.link(), stage.dials.len()), (Link::Ended, 1));
+        assert_eq!((stage.client.state(), stage.dials.len()), (State::Kicked, 1));
     }
 }
 
 #[test]
 fn an_expired_token_is_asked_for_and_a_new_one_is_used() {
-    let mut stage = stage_in(Link::NoToken);
+    let mut stage = Stage::online();
+    stage.server.says_bye(ByeReason::Expired, stage.now);
+    while stage.client_reads() {}
+    assert_eq!(stage.client.state(), State::OfflineBackoff);
     assert!(stage.has_event(|event| *event == Event::TokenNeeded(NeedToken::Expired)));
     stage.time_passes(600_000);
     assert_eq!(stage.dials.len(), 1, "without a token there is nothing to try");
     stage.network = Network::Open;
     stage.happens(Input::Token(nightjar_model::Secret::new("good".to_owned())));
     stage.everything_arrives();
-    assert_eq!(stage.client.link(), Link::Online);
+    assert!(stage.client.is_online());
 }
 
 #[test]
@@ -160,7 +91,7 @@ fn a_draining_server_gets_the_time_it_asks_for() {
     let drain = nightjar_session::Input::Drain { reconnect_after_ms: 8_000 };
     stage.server.handle(drain, stage.now);
     while stage.client_reads() {}
-    assert_eq!(stage.client.link(), Link::Waiting);
+    assert_eq!(stage.client.state(), State::OfflineBackoff);
     stage.time_passes(7_999);
     assert_eq!(stage.dials.len(), 1);
     stage.time_passes(4_001);
@@ -198,10 +129,10 @@ fn stopping_says_goodbye_and_stays_away() {
     stage.happens(Input::Stop);
     assert!(stage.server.session.is_none());
     stage.time_passes(600_000);
-    assert_eq!((stage.client.link(), stage.dials.len()), (Link::Stopped, 1));
+    assert_eq!((stage.client.state(), stage.dials.len()), (State::Idle, 1));
     stage.happens(Input::Start);
     stage.everything_arrives();
-    assert_eq!(stage.client.link(), Link::Online);
+    assert!(stage.client.is_online());
 }
 
 #[test]

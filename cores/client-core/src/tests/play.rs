@@ -12,7 +12,7 @@ use nightjar_session::Input as ServerInput;
 use super::disk::Disk;
 use super::server::{Server, is_bob, is_hidden, is_pushed, nid_of};
 use crate::{
-    Client, Config, ConnectionId, Dial, Draft, Event, Identity, Indicator, Input, Link, Output,
+    Client, Config, ConnectionId, Dial, Draft, Event, Identity, Indicator, Input, Output, State,
 };
 
 /// What the network does with an attempt.
@@ -48,6 +48,15 @@ pub(super) struct Stage {
     pub(super) failed: BTreeSet<ClientMsgId>,
     pub(super) sent: BTreeMap<ClientMsgId, (ConversationId, Seq)>,
     pub(super) is_foreground: bool,
+    /// The store was told to close, under this number.
+    pub(super) quiescing: Option<u32>,
+    pub(super) is_store_closed: bool,
+    /// The system was asked for time in the background.
+    pub(super) is_held: bool,
+    pub(super) wakes: Vec<u64>,
+    /// What reached the server.
+    pub(super) heard: Vec<nightjar_wire::Kind>,
+    pub(super) byes: Vec<String>,
     seed: u64,
     written: u32,
 }
@@ -103,6 +112,12 @@ impl Stage {
             failed: BTreeSet::new(),
             sent: BTreeMap::new(),
             is_foreground: true,
+            quiescing: None,
+            is_store_closed: false,
+            is_held: false,
+            wakes: Vec::new(),
+            heard: Vec::new(),
+            byes: Vec::new(),
             seed: 0,
             written: 0,
         }
@@ -113,7 +128,7 @@ impl Stage {
         let mut stage = Self::new();
         stage.happens(Input::Start);
         stage.everything_arrives();
-        assert_eq!(stage.client.link(), Link::Online);
+        assert!(stage.client.is_online());
         stage.events.clear();
         stage
     }
@@ -168,7 +183,18 @@ impl Stage {
                     self.hang_up();
                 }
             }
-            Output::Commit(commit) => self.disk.take(commit),
+            Output::Commit(commit) => {
+                assert!(!self.is_store_closed, "a commit to a closed store");
+                self.disk.take(commit);
+            }
+            Output::QuiesceStore(number) => {
+                assert!(self.quiescing.is_none() && !self.is_store_closed);
+                self.quiescing = Some(number);
+            }
+            Output::ReopenStore => (self.quiescing, self.is_store_closed) = (None, false),
+            Output::HoldBackground => assert!(!std::mem::replace(&mut self.is_held, true)),
+            Output::ReleaseBackground => assert!(std::mem::take(&mut self.is_held)),
+            Output::ScheduleWake { earliest_ms } => self.wakes.push(earliest_ms),
             Output::Notify(notification) => self.to_post.push_back(notification.id),
             Output::Withdraw(ids) => {
                 for id in ids {
@@ -218,6 +244,11 @@ impl Stage {
     pub(super) fn server_reads(&mut self) -> bool {
         let wants = self.server.session.as_ref().is_some_and(|session| session.wants_input());
         let Some(bytes) = self.to_server.pop_front().filter(|_| wants) else { return false };
+        let packet = nightjar_wire::Packet::decode(&bytes, nightjar_wire::Side::Server).unwrap();
+        self.heard.push(packet.kind);
+        if let nightjar_wire::Body::Bye(bye) = packet.body {
+            self.byes.push(bye.reason);
+        }
         self.server.handle(ServerInput::Packet(&bytes), self.now);
         self.check_acks();
         true
@@ -241,12 +272,29 @@ impl Stage {
         false
     }
 
-    /// The store commits its oldest batch; false if there is none.
+    /// The store commits its oldest batch, or closes as it was told; false if there is nothing.
     pub(super) fn commits(&mut self) -> bool {
-        let Some(number) = self.disk.commit() else { return false };
+        let Some(number) = self.disk.commit() else { return self.closes_store() };
         self.see();
         self.happens(Input::Committed(number));
         true
+    }
+
+    fn closes_store(&mut self) -> bool {
+        let Some(number) = self.quiescing.take() else { return false };
+        self.is_store_closed = true;
+        self.happens(Input::StoreClosed(number));
+        self.check_suspended();
+        true
+    }
+
+    /// A suspended phone can be frozen without harm.
+    pub(super) fn check_suspended(&self) {
+        if self.client.state() == State::Suspended {
+            assert!(self.connection.is_none() && self.is_store_closed && !self.is_held);
+            assert_eq!(self.client.wait_until(), None);
+            assert!(self.disk.is_idle());
+        }
     }
 
     /// What a person can see now.
@@ -283,6 +331,7 @@ impl Stage {
         }
         // What is on the screen stays there; what was about to be posted is not.
         self.to_post.clear();
+        (self.quiescing, self.is_store_closed, self.is_held) = (None, false, false);
         let restored = self.disk.crash();
         self.client = Client::new(self.config.clone().into(), identity(), restored, self.now);
         self.is_foreground = true;
@@ -299,6 +348,11 @@ impl Stage {
     pub(super) fn background(&mut self, grace_ms: i64) {
         self.is_foreground = false;
         self.happens(Input::Background { grace_ms });
+    }
+
+    pub(super) fn enters_background(&mut self, budget_ms: u32) {
+        self.is_foreground = false;
+        self.happens(Input::EnterBackground { budget_ms });
     }
 
     pub(super) fn reads(&mut self, conversation: &ConversationId, seq: Seq) {
@@ -359,6 +413,17 @@ impl Stage {
         }
     }
 
+    /// Everything that is on its way arrives, and no time passes.
+    pub(super) fn everything_arrives_now(&mut self) {
+        while self.server_reads() || self.client_reads() || self.commits() || self.posts() {}
+    }
+
+    /// Nobody calls the phone for so long, and it expects nobody to.
+    pub(super) fn sleeps(&mut self, ms: u64) {
+        self.check_suspended();
+        self.clock(self.now.mono.after(ms));
+    }
+
     /// Everything that is on its way arrives, and a little time passes.
     pub(super) fn everything_arrives(&mut self) {
         for _ in 0..400 {
@@ -366,7 +431,7 @@ impl Stage {
             while self.server_reads() || self.client_reads() || self.commits() || self.posts() {
                 moved = true;
             }
-            if !moved && self.client.link() == Link::Online && !self.client.is_sending() {
+            if !moved && self.client.is_online() && !self.client.is_sending() {
                 self.time_passes(250);
                 if self.to_server.is_empty() && self.server.to_client.is_empty() {
                     return;

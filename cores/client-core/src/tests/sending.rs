@@ -5,7 +5,7 @@ use nightjar_wire::{Body, Kind};
 
 use super::play::{Network, Stage, draft};
 use super::server::conversations;
-use crate::{Draft, Event, FailReason, Input, Link};
+use crate::{Draft, Event, FailReason, Input, State};
 
 fn alice() -> Target {
     conversations()[0].0.clone()
@@ -177,7 +177,7 @@ fn writing_shortens_a_wait_for_the_next_attempt() {
     stage.time_passes(100_000);
     stage.network = Network::Open;
     stage.writes(&alice());
-    assert_eq!(stage.client.link(), Link::Greeting);
+    assert_eq!(stage.client.state(), State::Handshaking);
 }
 
 #[test]

@@ -5,10 +5,10 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use nightjar_model::{
-    AckItem, Backlog, ByeReason, ClientMsgId, Command, ConversationId, ConversationKind,
-    ConversationSummary, Delivery, Entry, EntryKind, HelloReply, HistoryCommand, MessageId, Notice,
-    NotificationId, Now, Reject, Reply, SendCommand, SentReply, Seq, SharedPackets, SyncReply,
-    Target, Uid, WallMs,
+    AckItem, AppStateReport, Backlog, ByeReason, ClientMsgId, Command, ConversationId,
+    ConversationKind, ConversationSummary, Delivery, Entry, EntryKind, HelloReply, HistoryCommand,
+    MessageId, Notice, NotificationId, Now, Reject, Reply, SendCommand, SentReply, Seq,
+    SharedPackets, SyncReply, Target, Uid, WallMs,
 };
 use nightjar_session::{Claims, Form, Frame, Input, Output, Session, SessionConfig};
 
@@ -52,7 +52,7 @@ pub(super) struct Server {
     pub(super) unheard: u32,
     /// What was acknowledged since the stage last looked.
     pub(super) acks: Vec<AckItem>,
-    pub(super) app_states: Vec<String>,
+    pub(super) app_states: Vec<AppStateReport>,
     pub(super) to_client: VecDeque<Bytes>,
     pub(super) is_closing: bool,
 }
@@ -106,7 +106,10 @@ impl Server {
             return (Err(Reject::Busy), None);
         }
         let reply = match command {
-            Command::Hello(hello) => Ok(self.hello(hello.resume)),
+            Command::Hello(hello) => {
+                self.app_states.push(hello.state);
+                Ok(self.hello(hello.resume))
+            }
             Command::Send(_) if let Some(reject) = self.refuses => Err(reject),
             Command::Send(send) => return (Ok(self.send(*send, now)), None),
             Command::Ack(items) => Ok(self.ack(items)),
@@ -124,7 +127,7 @@ impl Server {
                 Ok(Reply::Done)
             }
             Command::AppState(report) => {
-                self.app_states.push(format!("{report:?}"));
+                self.app_states.push(report);
                 Ok(Reply::Done)
             }
             Command::Recall { conversation, seq } => {
@@ -134,6 +137,11 @@ impl Server {
             _ => Ok(Reply::Done),
         };
         (reply, None)
+    }
+
+    /// What bob's phone said last about its screen.
+    pub(super) fn is_foreground(&self) -> bool {
+        matches!(self.app_states.last(), Some(AppStateReport::Foreground { .. }))
     }
 
     pub(super) fn head(&self, conversation: &ConversationId) -> Seq {

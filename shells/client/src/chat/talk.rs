@@ -324,6 +324,8 @@ impl Running {
                 self.take_back(&ids);
                 Ok(())
             }
+            // A terminal is never in the background.
+            News::HoldBackground | News::ReleaseBackground | News::ScheduleWake(_) => Ok(()),
             News::NoConnection(error) => {
                 self.talk.trouble(super::with_cause(error));
                 Ok(())

@@ -15,6 +15,9 @@ use super::{Owner, Progress, StoreError, file, read, write};
 pub(super) enum Request {
     Claim(Owner, oneshot::Sender<Result<Owner, StoreError>>),
     Commit(Commit),
+    /// Close the file until [`Request::Reopen`].
+    Quiesce(oneshot::Sender<Result<(), StoreError>>),
+    Reopen,
     Conversations(oneshot::Sender<Result<Vec<ConversationRow>, StoreError>>),
     Messages {
         conversation: ConversationId,
@@ -37,7 +40,8 @@ pub(super) fn spawn(
         Ok((connection, restored)) => {
             // Who asked may be gone; then the channel is closed, too.
             let _ = opened.send(Ok(restored));
-            run(&path, connection, requests, &progress)
+            let file = OpenFile { path, connection: Some(connection) };
+            run(file, requests, &progress)
         }
         Err(error) => {
             let _ = opened.send(Err(error));
@@ -54,9 +58,40 @@ fn open(path: &Path) -> Result<(Connection, Restored), StoreError> {
     Ok((connection, restored))
 }
 
+/// The file, open or closed for a while.
+struct OpenFile {
+    path: PathBuf,
+    connection: Option<Connection>,
+}
+
+impl OpenFile {
+    fn open(&mut self) -> Result<&mut Connection, StoreError> {
+        if self.connection.is_none() {
+            self.connection = Some(file::open(&self.path)?);
+        }
+        Ok(self.connection.as_mut().expect("it was just opened"))
+    }
+
+    fn close(&mut self) -> Result<(), StoreError> {
+        self.connection.take().map_or(Ok(()), |connection| file::close(&self.path, connection))
+    }
+
+    /// Reads; a file that is closed for a while is closed again.
+    fn read<T>(
+        &mut self,
+        read: impl FnOnce(&Connection) -> rusqlite::Result<T>,
+    ) -> Result<T, StoreError> {
+        let was_closed = self.connection.is_none();
+        let found = read(self.open()?);
+        if was_closed {
+            self.close()?;
+        }
+        found.map_err(|error| StoreError::of(&self.path, "read", error))
+    }
+}
+
 fn run(
-    path: &Path,
-    mut connection: Connection,
+    mut file: OpenFile,
     mut requests: mpsc::Receiver<Request>,
     progress: &watch::Sender<Progress>,
 ) -> Result<(), Arc<StoreError>> {
@@ -64,39 +99,67 @@ fn run(
     while written.is_ok()
         && let Some(request) = requests.blocking_recv()
     {
-        written = serve(path, &mut connection, request, progress);
+        written = serve(&mut file, request, progress);
     }
-    let closed = file::close(path, connection).map_err(Arc::new);
+    let closed = file.close().map_err(Arc::new);
     written.and(closed)
 }
 
 /// Only a commit that fails is an error: after it nothing may be written.
 fn serve(
-    path: &Path,
-    connection: &mut Connection,
+    file: &mut OpenFile,
     request: Request,
     progress: &watch::Sender<Progress>,
 ) -> Result<(), Arc<StoreError>> {
-    let unread = |error| StoreError::of(path, "read", error);
     match request {
         Request::Claim(owner, answer) => {
-            let found = write::claim(connection, &owner).and_then(|()| read::owner(connection));
-            let _ = answer.send(found.map_err(|error| StoreError::of(path, "claim", error)));
+            let _ = answer.send(claim(file, &owner));
         }
         Request::Commit(commit) => {
-            let written = write::commit(connection, &commit)
-                .map_err(|error| Arc::new(StoreError::of(path, "write", error)));
             let number = commit.number;
-            progress.send_modify(|told| *told = written.clone().map(|()| number));
-            return written;
+            return told(progress, write(file, &commit).map(|()| Some(number)));
         }
+        Request::Quiesce(answer) => {
+            let _ = answer.send(file.close());
+        }
+        Request::Reopen => return told(progress, file.open().map(|_| None)),
         Request::Conversations(answer) => {
-            let _ = answer.send(read::conversations(connection).map_err(unread));
+            let _ = answer.send(file.read(read::conversations));
         }
         Request::Messages { conversation, before, limit, answer } => {
-            let found = read::messages(connection, &conversation, before, limit);
-            let _ = answer.send(found.map_err(unread));
+            let found = file.read(|file| read::messages(file, &conversation, before, limit));
+            let _ = answer.send(found);
         }
     }
     Ok(())
+}
+
+fn claim(file: &mut OpenFile, owner: &Owner) -> Result<Owner, StoreError> {
+    let connection = file.open()?;
+    let found = write::claim(connection, owner).and_then(|()| read::owner(connection));
+    found.map_err(|error| StoreError::of(&file.path, "claim", error))
+}
+
+fn write(file: &mut OpenFile, commit: &Commit) -> Result<(), StoreError> {
+    let written = write::commit(file.open()?, commit);
+    written.map_err(|error| StoreError::of(&file.path, "write", error))
+}
+
+/// Tells how far the commits are: a new number, or why there will be no more.
+fn told(
+    progress: &watch::Sender<Progress>,
+    done: Result<Option<u64>, StoreError>,
+) -> Result<(), Arc<StoreError>> {
+    match done {
+        Ok(None) => Ok(()),
+        Ok(Some(number)) => {
+            progress.send_modify(|told| *told = Ok(number));
+            Ok(())
+        }
+        Err(error) => {
+            let error = Arc::new(error);
+            progress.send_modify(|told| *told = Err(error.clone()));
+            Err(error)
+        }
+    }
 }

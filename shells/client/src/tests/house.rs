@@ -141,6 +141,12 @@ impl Phone {
         Self { client, news }
     }
 
+    /// Waits until the process may be frozen.
+    pub(crate) async fn is_released(&mut self) {
+        soon(async { while !matches!(self.news.recv().await, Some(News::ReleaseBackground)) {} })
+            .await;
+    }
+
     /// Waits for an event; what comes before it is dropped.
     pub(crate) async fn hears<T>(&mut self, mut wanted: impl FnMut(&Event) -> Option<T>) -> T {
         soon(async {

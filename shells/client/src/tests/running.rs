@@ -86,6 +86,52 @@ async fn closing_gives_the_file_back() {
     assert!(restored.account.is_synced && restored.account.resume.is_some());
 }
 
+/// Open descriptors and locks of this process on a store's files.
+#[cfg(target_os = "linux")]
+fn open_and_locked(file: &std::path::Path) -> (usize, usize) {
+    use std::os::unix::fs::MetadataExt;
+
+    let name = file.to_str().unwrap();
+    let links = std::fs::read_dir("/proc/self/fd").unwrap();
+    let targets = links.filter_map(|link| std::fs::read_link(link.ok()?.path()).ok());
+    let open = targets.filter(|target| target.to_str().is_some_and(|text| text.starts_with(name)));
+    // `POSIX ADVISORY WRITE PID MAJOR:MINOR:INODE …`; asking with F_GETLK shows no own locks.
+    let (me, inode) = (std::process::id().to_string(), file.metadata().unwrap().ino().to_string());
+    let locks = std::fs::read_to_string("/proc/locks").unwrap();
+    let locks = locks.lines().filter(|line| {
+        let words: Vec<_> = line.split_whitespace().collect();
+        words.contains(&me.as_str())
+            && words.iter().any(|word| word.ends_with(&format!(":{inode}")))
+    });
+    (open.count(), locks.count())
+}
+
+/// An iOS process that is frozen with a lock on a shared file is killed.
+#[cfg(target_os = "linux")]
+#[tokio::test]
+async fn nothing_is_open_or_locked_while_suspended_and_everything_works_after_it() {
+    let house = House::open();
+    let mut alice = house.phone("alice", vec![house.door().await]).await;
+    alice.is_there().await;
+    let file = house.file("alice");
+    let (open, locked) = open_and_locked(&file);
+    assert!(open >= 2 && locked >= 1, "{open} open, {locked} locked");
+    alice.writes("bob", "before I go").await;
+    alice.client.enter_background(2_000).await.unwrap();
+    alice.is_released().await;
+    assert_eq!(open_and_locked(&file), (0, 0));
+    // An extension may look at the file meanwhile, and so may the app.
+    let stored = soon(alice.client.messages(chat_of("alice", "bob"), None, 10)).await.unwrap();
+    assert_eq!(stored.len(), 1, "it was sent before the connection ended");
+    assert_eq!(open_and_locked(&file), (0, 0));
+    alice.client.foreground(None).await.unwrap();
+    alice.is_there().await;
+    alice.writes("bob", "I am back").await;
+    assert_eq!(alice.is_sent().await, 2);
+    alice.client.close().await.unwrap();
+    assert_eq!(open_and_locked(&file), (0, 0));
+}
+
 #[tokio::test]
 async fn reading_on_one_side_is_known_after_a_restart() {
     let house = House::open();

@@ -1,7 +1,7 @@
 //! What must hold when everything came online and nothing moves any more.
 
+use nightjar_client_core::OutgoingRow;
 use nightjar_client_core::defaults::AUTO_RESUME_MS;
-use nightjar_client_core::{Link, OutgoingRow};
 use nightjar_domain::{Row, Verifier};
 use nightjar_model::{Command, Uid};
 use nightjar_node::Origin;
@@ -90,7 +90,7 @@ impl World {
         }
         let name = phone.name.clone();
         let is_online = match &phone.app {
-            Some(App::Ours(client)) => client.link() == Link::Online,
+            Some(App::Ours(client)) => client.is_online(),
             _ => false,
         };
         if !is_online {
