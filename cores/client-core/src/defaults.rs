@@ -98,3 +98,23 @@ pub const POSTED_MAX: usize = 64;
 pub const WITHDRAWN_MAX: usize = 5_000;
 /// How long the answer to a logout may take.
 pub const LOGOUT_MS: u64 = 5_000;
+
+/// A claim that was neither posted nor given back for so long is nobody's: the longest run of an
+/// extension, after which its process is gone.
+pub const CLAIM_MS: u64 = FETCH_HARD_MS;
+/// How long the ledger remembers a notification.
+pub const LEDGER_MS: u64 = 7 * 24 * 3_600 * 1_000;
+/// Notifications, and conversations, the ledger remembers.
+pub const LEDGER_MAX: usize = 5_000;
+/// Messages an extension keeps for the app.
+pub const SPOOL_MAX: usize = 1_000;
+/// An extension waits so long for its look-up before it shows the push as it came.
+pub const FETCH_MS: u64 = 8_000;
+/// An extension waits so long for the answer to what it tells the server.
+pub const FETCH_TELL_MS: u64 = 1_000;
+/// The run of an extension ends then with the best it has.
+pub const FETCH_END_MS: u64 = 25_000;
+/// The system may end an extension's process then.
+pub const FETCH_HARD_MS: u64 = 30_000;
+/// Messages besides its own that a run posts one by one; of more it posts one summary.
+pub const FETCH_POSTS_MAX: usize = 10;

@@ -23,9 +23,11 @@ pub mod defaults;
 mod dialer;
 mod dice;
 mod event;
+pub mod fetch;
 mod inbox;
 mod incoming;
 mod io;
+mod ledger;
 mod notes;
 mod outbox;
 mod pieces;
@@ -46,6 +48,10 @@ pub use client::{Client, Counts};
 pub use event::{Ended, Event, FailReason, Indicator, NeedToken};
 pub use io::{
     Commit, Config, ConnectionId, Dial, Draft, Identity, Input, KeepAlive, Notification, Output,
+};
+pub use ledger::{
+    Claim, Ledger, LedgerAnswer, LedgerOrder, LedgerRows, Note, NoteEvent, NoteRow, Poster,
+    Verdict, carry_out,
 };
 pub use rows::{
     AccountRow, ConversationRow, MessageRow, OutgoingRow, PlaceRow, Restored, Row, Standing,
