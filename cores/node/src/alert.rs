@@ -236,6 +236,8 @@ impl Node {
             is_new
         });
         self.changes.put(nightjar_domain::Row::Cursor(device.cursor(id, joined)));
+        let of_device = (&key.uid, &key.device_id);
+        self.recorder.write_steps_of(&mut self.changes, of_device, id);
         is_first
     }
 

@@ -112,6 +112,7 @@ impl Node {
         let device_id = Some(me.device_id.clone());
         let range = (before + 1, read);
         self.recorder.step(ctx.now.wall, (&me.uid, id), device_id, range, Step::Read, None);
+        self.recorder.write_steps_of(&mut self.changes, (&me.uid, &me.device_id), id);
         self.close_debts(ctx, &me.uid, id);
         self.tell_other_devices(ctx, me, id, (read, unread, bv))?;
         Ok(Reply::Badge { unread, bv })

@@ -1,6 +1,6 @@
 //! What is written down about what happened: the trace, and events for the back end.
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use nightjar_domain::{Changes, EventRow, Missing, Row, Rows, Scan, TraceRow};
 use nightjar_model::{BindingKey, ConversationId, DeviceId, Entry, Now, Seq, Step, Uid, WallMs};
@@ -22,9 +22,9 @@ type Thread = (ConversationId, Option<Uid>, Option<DeviceId>, Step);
 /// Steps and events, gathered until the next flush.
 #[derive(Debug)]
 pub(crate) struct Recorder {
-    rows: Vec<TraceRow>,
-    /// The newest of those rows of each thread.
-    newest: BTreeMap<Thread, usize>,
+    rows: BTreeMap<u64, TraceRow>,
+    /// Those rows by thread.
+    threads: BTreeSet<(Thread, u64)>,
     events: Vec<EventRow>,
     wants_events: bool,
     next_event: u64,
@@ -32,6 +32,11 @@ pub(crate) struct Recorder {
     /// Entries accepted in the current turn, and those of turns not known to be safe.
     accepted: Vec<Accepted>,
     unsafe_turns: VecDeque<(u64, Vec<Accepted>)>,
+}
+
+/// What the row may continue.
+fn thread(row: &TraceRow) -> Thread {
+    (row.conversation.clone(), row.uid.clone(), row.device_id.clone(), row.step)
 }
 
 impl Recorder {
@@ -42,8 +47,8 @@ impl Recorder {
             _ => 0,
         });
         Ok(Self {
-            rows: Vec::new(),
-            newest: BTreeMap::new(),
+            rows: BTreeMap::new(),
+            threads: BTreeSet::new(),
             events: Vec::new(),
             wants_events,
             next_event: last + 1,
@@ -74,15 +79,34 @@ impl Recorder {
         uid: Option<&'a Uid>,
         id: &'a ConversationId,
     ) -> impl Iterator<Item = &'a TraceRow> + 'a {
-        self.rows.iter().filter(move |row| row.uid.as_ref() == uid && row.conversation == *id)
+        self.rows.values().filter(move |row| row.uid.as_ref() == uid && row.conversation == *id)
     }
 
     /// Moves the first gathered steps into the next commit.
     pub(crate) fn write_steps(&mut self, changes: &mut Changes, steps_max: usize) {
-        self.newest.clear();
-        let count = steps_max.min(self.rows.len());
-        for row in self.rows.drain(..count) {
+        for _ in 0..steps_max {
+            let Some((n, row)) = self.rows.pop_first() else { return };
+            self.threads.remove(&(thread(&row), n));
             changes.put(Row::Trace(row));
+        }
+    }
+
+    /// Moves the gathered steps of one device in a conversation into the next commit, which holds
+    /// how far it is: a crash must not keep that and forget why.
+    pub(crate) fn write_steps_of(
+        &mut self,
+        changes: &mut Changes,
+        (uid, device_id): (&Uid, &DeviceId),
+        id: &ConversationId,
+    ) {
+        let thread = |step| (id.clone(), Some(uid.clone()), Some(device_id.clone()), step);
+        let of_device = (thread(Step::Accepted), 0)..=(thread(Step::Clicked), u64::MAX);
+        let numbers: Vec<_> = self.threads.range(of_device).cloned().collect();
+        for key in numbers {
+            self.threads.remove(&key);
+            if let Some(row) = self.rows.remove(&key.1) {
+                changes.put(Row::Trace(row));
+            }
         }
     }
 
@@ -135,9 +159,9 @@ impl Recorder {
     }
 
     fn push(&mut self, mut row: TraceRow) {
-        let thread = (row.conversation.clone(), row.uid.clone(), row.device_id.clone(), row.step);
-        let newest = self.newest.entry(thread).or_insert(self.rows.len());
-        if let Some(last) = self.rows.get_mut(*newest)
+        let key = (thread(&row), u64::MAX);
+        let newest = self.threads.range(..=&key).next_back().filter(|newest| newest.0 == key.0);
+        if let Some(last) = newest.and_then(|(_, n)| self.rows.get_mut(n))
             && last.to + 1 == row.from
             && row.at.0.saturating_sub(last.at.0) <= MERGE_MS
             && (&last.reason, &last.detail) == (&row.reason, &row.detail)
@@ -145,10 +169,10 @@ impl Recorder {
             last.to = row.to;
             return;
         }
-        *newest = self.rows.len();
         row.n = self.next_row;
         self.next_row += 1;
-        self.rows.push(row);
+        self.threads.insert((key.0, row.n));
+        self.rows.insert(row.n, row);
     }
 
     /// An entry waits for its commit to be safe.

@@ -314,7 +314,8 @@ impl Node {
             let is_shared = *nid == NotificationId::conversation(&id);
             device.change_cursor(&id, 0, |row| {
                 if is_shared {
-                    row.showing_shared = false;
+                    // What was pushed since may have come after it was taken off.
+                    row.showing_shared &= row.settled > seq;
                 } else {
                     ranges::remove(&mut row.showing, seq);
                 }

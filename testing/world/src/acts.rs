@@ -148,6 +148,9 @@ impl World {
         let last = self.phones[no].disk.log(&conversation).next_back().map(|message| message.seq);
         let Some(seq) = last else { return };
         self.tell(no, || format!("reads {with} up to #{seq}"));
+        let phone = &mut self.phones[no];
+        let read = phone.disk.log(&conversation).take_while(|message| message.seq <= seq);
+        phone.seen.extend(read.map(|message| (conversation.clone(), message.seq)));
         self.feed(no, Input::Read { conversation, seq });
     }
 

@@ -142,13 +142,13 @@ impl World {
                 self.bound_ms.insert(phone, self.agenda.now_ms());
                 self.reference.learn(commit, Fact::Bound(phone, token));
                 if let Some(former) = former {
-                    self.reference.dark.forgive(former);
+                    self.reference.forgive(former);
                 }
             }
             Command::DeleteBinding { uid, device_id, .. } => {
                 let Some(phone) = self.phone_named(uid, device_id) else { return };
                 self.reference.learn(commit, Fact::Unbound(phone));
-                self.reference.dark.forgive(phone);
+                self.reference.forgive(phone);
             }
             Command::Kick { uid, device_id, .. } => {
                 let Some(phone) = self.phone_named(uid, device_id) else { return };
@@ -173,7 +173,7 @@ impl World {
 
     fn signed_out(&mut self, phone: PhoneNo, commit: CommitNo) {
         self.reference.learn(commit, Fact::SignedOut(phone));
-        self.reference.dark.forgive(phone);
+        self.reference.forgive(phone);
         self.reference.withdrawals.forgive(phone);
     }
 
@@ -224,6 +224,7 @@ impl World {
             for phone in self.reference.phones_of(&uid) {
                 if self.reference.known.bound.contains_key(&phone) {
                     self.reference.dark.owe(phone, place, now_ms);
+                    self.reference.pairs.owe(phone, place);
                     self.watch();
                 }
             }

@@ -23,16 +23,19 @@ impl World {
         let weather =
             Weather { latency_ms: latency, commit_ms: 1..=40, disk_ms: disk, is_wild: true };
         let waiting_max = [2, 8, 256][rng.usize(0..3)];
-        let mut world = Self::new(seed, weather, waiting_max, Play::new(is_written));
-        world.start_server();
-        world.people_arrive();
-        world.acts_until_ms = world.rng.u64(60_000..900_000);
-        world.agenda.at(3_000, What::Act);
+        Self::new(seed, weather, waiting_max, Play::new(is_written))
+    }
+
+    /// People come, and everything happens to them for a while.
+    pub(crate) fn live(&mut self) {
+        self.start_server();
+        self.people_arrive();
+        self.acts_until_ms = self.rng.u64(60_000..900_000);
+        self.agenda.at(3_000, What::Act);
         // A night makes it longer.
-        while world.violation.is_none() && world.agenda.now_ms() < world.acts_until_ms {
-            world.run_until(world.acts_until_ms);
+        while self.violation.is_none() && self.agenda.now_ms() < self.acts_until_ms {
+            self.run_until(self.acts_until_ms);
         }
-        world
     }
 
     fn people_arrive(&mut self) {

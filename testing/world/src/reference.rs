@@ -10,7 +10,7 @@ use nightjar_model::{
     ClientMsgId, Command, ConnId, ConversationId, GroupId, Lane, MessageId, Seq, Uid,
 };
 
-use crate::invariants::{Alerts, Badges, Dark, Withdrawals};
+use crate::invariants::{Alerts, Badges, Dark, Pairs, Withdrawals};
 use crate::phone::PhoneNo;
 
 /// A command on its way through the node.
@@ -83,6 +83,7 @@ pub(crate) struct Reference {
     pub(crate) alerts: Alerts,
     pub(crate) withdrawals: Withdrawals,
     pub(crate) badges: Badges,
+    pub(crate) pairs: Pairs,
 }
 
 impl Known {
@@ -246,7 +247,14 @@ impl Reference {
         self.alerts.crashed();
         self.withdrawals.crashed();
         self.badges.crashed();
+        self.pairs.crashed(&self.known);
         accepted
+    }
+
+    /// The device cannot be pushed any more: whatever it is owed comes to nothing.
+    pub(crate) fn forgive(&mut self, phone: PhoneNo) {
+        self.dark.forgive(phone);
+        self.pairs.give_up(phone);
     }
 
     /// A process is ready: what is open must be pushed soon.

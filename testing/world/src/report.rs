@@ -1,6 +1,7 @@
 //! Runs of many seeds, and what came of them in one object.
 
 use std::collections::BTreeMap;
+use std::panic::{self, AssertUnwindSafe};
 
 use serde::Serialize;
 
@@ -16,6 +17,8 @@ pub struct Outcome {
     pub events: u64,
     /// Milliseconds of virtual time, times devices.
     pub device_ms: u64,
+    /// Messages, times the devices they were to be told on.
+    pub pairs: u64,
     /// How often what is worth seeing happened.
     pub coverage: BTreeMap<&'static str, u64>,
     /// The run as a play; empty unless it was to be written.
@@ -26,10 +29,17 @@ pub struct Outcome {
 #[must_use]
 pub fn run(seed: u64, is_written: bool) -> Outcome {
     let mut world = World::wild(seed, is_written);
-    world.finish();
+    let lives = panic::catch_unwind(AssertUnwindSafe(|| {
+        world.live();
+        world.finish();
+    }));
+    if lives.is_err() {
+        world.violated("panic", "something panicked; its words stand above".into());
+    }
     Outcome {
         events: world.events,
         device_ms: world.agenda.now_ms() * world.phones.len() as u64,
+        pairs: world.reference.pairs.count(),
         play: world.play(),
         violation: world.violation,
         coverage: world.coverage,
@@ -49,14 +59,24 @@ pub struct Report {
     pub violations: u64,
     /// Events in a second of real time.
     pub events_per_s: u64,
-    /// Violations of P3.
+    /// Messages, times the devices they were to be told on.
+    pub pairs: u64,
+    /// Violations of P3: a second alert.
     pub doubled: u64,
-    /// Violations of P1.
+    /// Violations of P2: no alert, no retry to come, no recorded reason.
     pub missing: u64,
+    /// Violations of P1: not on stable storage, not on a device, not in order.
+    pub not_stored: u64,
     /// Violations of P5.
     pub badge_wrong: u64,
     /// Violations of P4.
     pub withdrawals_left: u64,
+    /// Violations of P6: a push where it does not belong.
+    pub misdirected: u64,
+    /// Violations of P7.
+    pub unexplained: u64,
+    /// Seeds in which something panicked.
+    pub panicked: u64,
     /// How often what is worth seeing happened.
     pub coverage: BTreeMap<&'static str, u64>,
     /// The first violation.
@@ -68,7 +88,7 @@ pub struct Report {
 pub struct Found {
     /// The seed.
     pub seed: u64,
-    /// `P1` to `P6`.
+    /// `P1` to `P7`, or `panic`.
     pub invariant: &'static str,
 }
 
@@ -77,6 +97,7 @@ impl Report {
     pub fn take(&mut self, seed: u64, outcome: &Outcome) {
         self.seeds += 1;
         self.events += outcome.events;
+        self.pairs += outcome.pairs;
         self.simulated_hours += outcome.device_ms as f64 / 3_600_000.0;
         for (what, count) in &outcome.coverage {
             *self.coverage.entry(what).or_default() += count;
@@ -84,11 +105,14 @@ impl Report {
         let Some(violation) = &outcome.violation else { return };
         self.violations += 1;
         match violation.invariant {
-            "P1" => self.missing += 1,
+            "P1" => self.not_stored += 1,
+            "P2" => self.missing += 1,
             "P3" => self.doubled += 1,
             "P4" => self.withdrawals_left += 1,
             "P5" => self.badge_wrong += 1,
-            _ => {}
+            "P6" => self.misdirected += 1,
+            "P7" => self.unexplained += 1,
+            _ => self.panicked += 1,
         }
         self.found.get_or_insert(Found { seed, invariant: violation.invariant });
     }

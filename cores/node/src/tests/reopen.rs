@@ -306,3 +306,20 @@ fn a_confirmed_withdrawal_leaves_no_work() {
     assert_eq!(play.node.stats().work_rows_at_open, 0);
     assert_eq!(play.pushed(), Vec::<String>::new());
 }
+
+#[test]
+fn a_crash_forgets_no_reason_of_what_it_keeps() {
+    let mut play = Play::start();
+    play.phone("bob/phone");
+    play.online("bob/laptop");
+    let sent = [play.says("alice", "bob"), play.says("alice", "bob")];
+    let push = play.the_push();
+    // The second request leaves with how far the first one brought the device.
+    play.answer(&push, Answer::new(Outcome::Delivered, "200"));
+    play.restart();
+    assert_eq!(play.reasons("bob/phone", &sent[0], Step::Provider), ["delivered 200"]);
+    play.online("bob/laptop");
+    play.read("bob/laptop", &sent[1].conversation, 2);
+    play.restart();
+    assert_eq!(play.reasons("bob/laptop", &sent[1], Step::Read), [""]);
+}

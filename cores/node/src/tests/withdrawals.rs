@@ -315,3 +315,23 @@ fn a_phone_that_never_confirms_is_told_of_the_newest() {
     play.take_pushes();
     assert!(play.online("bob/phone").withdraw.contains(&nid(&last)));
 }
+
+#[test]
+fn what_was_pushed_after_a_withdrawal_is_not_forgotten_with_its_confirmation() {
+    let mut play = Play::start();
+    let (sent, shared) = a_storm_on_bobs_phone(&mut play);
+    let chat = sent[0].conversation.clone();
+    play.read("bob/laptop", &chat, 7);
+    play.take_pushes();
+    let last = (0..7).map(|_| play.says("alice", "bob")).last().unwrap();
+    let pushed = play.take_pushes();
+    assert_eq!(pushed.last().unwrap().request.data.nid, Some(shared.clone()));
+    play.online("bob/phone");
+    // The app takes off what it was told to before the push came.
+    play.ask("bob/phone", Command::Withdrawn(vec![shared.clone()])).unwrap();
+    play.lose("bob/phone");
+    play.read("bob/laptop", &chat, last.seq);
+    let taken_back: Vec<NotificationId> =
+        play.take_pushes().into_iter().flat_map(|push| push.request.data.wd).collect();
+    assert!(taken_back.contains(&shared), "{taken_back:?}");
+}

@@ -29,6 +29,7 @@ impl World {
             self.check_phone(no);
         }
         self.check_store();
+        self.check_explained();
         let users: Vec<Uid> = self.reference.owners.clone();
         for uid in users {
             self.api(Command::Unread { uid: uid.clone() });

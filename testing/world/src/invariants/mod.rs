@@ -1,19 +1,22 @@
-//! The promises P1 to P6, each watched where it can break.
+//! The promises P1 to P7, each watched where it can break.
 //!
 //! P1 is checked where messages are answered, given and stored (`order.rs`, `end.rs`), P2 in
-//! `dark.rs`, P3 in `alert.rs`, P4 in `withdrawal.rs`, P5 in `badge.rs`, P6 in `belongs.rs`.
+//! `dark.rs`, P3 in `alert.rs`, P4 in `withdrawal.rs`, P5 in `badge.rs`, P6 in `belongs.rs`, P7
+//! in `explained.rs`.
 
 mod alert;
 mod badge;
 mod belongs;
 mod dark;
 mod end;
+mod explained;
 mod order;
 mod withdrawal;
 
 pub(crate) use alert::Alerts;
 pub(crate) use badge::Badges;
 pub(crate) use dark::{Dark, Told};
+pub(crate) use explained::Pairs;
 pub(crate) use order::told;
 pub(crate) use withdrawal::Withdrawals;
 
@@ -31,7 +34,7 @@ pub(crate) const WITHDRAW_WITHIN_MS: u64 = 2_000;
 pub struct Violation {
     /// Milliseconds since the world began.
     pub at_ms: u64,
-    /// `P1` to `P6`.
+    /// `P1` to `P7`, or `panic`.
     pub invariant: &'static str,
     /// What is wrong, for people.
     pub text: String,
