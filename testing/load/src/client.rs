@@ -5,11 +5,10 @@ use std::rc::Rc;
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
-use nightjar_model::Secret;
-use nightjar_wire::body;
+use nightjar_model::{ClientMsgId, Secret, Target};
 use tokio::sync::{Semaphore, watch};
 
-use crate::device::{Device, Said};
+use crate::device::{Device, Habits, Said};
 use crate::door::Door;
 use crate::pacer::Pace;
 use crate::tally::Tally;
@@ -18,7 +17,7 @@ use crate::wire::Wire;
 /// A connection and its hello may take so long.
 const ONLINE_WITHIN: Duration = Duration::from_secs(30);
 /// Messages a paced writer has on their way; later ones keep their moments and wait.
-const PACED_WINDOW: u32 = 64;
+pub(crate) const PACED_WINDOW: u32 = 64;
 
 /// What all clients are doing.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -32,6 +31,7 @@ pub(crate) enum Phase {
 /// What all clients share.
 pub(crate) struct Shared {
     pub(crate) door: Door,
+    pub(crate) habits: Habits,
     pub(crate) phase: watch::Receiver<Phase>,
     /// Connections that may be opened at a time.
     pub(crate) opening: Semaphore,
@@ -51,7 +51,7 @@ impl Shared {
 
 /// What a client writes.
 pub(crate) struct Writing {
-    pub(crate) to: body::To,
+    pub(crate) to: Target,
     pub(crate) content: Bytes,
     /// Messages on their way.
     pub(crate) window: u32,
@@ -69,25 +69,22 @@ pub(crate) struct Client {
     pub(crate) tally: Rc<Tally>,
     /// Counts connections of the run.
     pub(crate) number: usize,
+    pub(crate) uid: String,
     pub(crate) token: Secret<String>,
     /// It gets messages and shows nobody.
     pub(crate) is_frozen: bool,
     pub(crate) writing: Option<Writing>,
 }
 
-/// Which device every user has.
-const DEVICE_ID: &str = "load";
-
 impl Client {
     /// Connects and lives until the run is dropped. What goes wrong is counted.
     pub(crate) async fn live(mut self) {
         let shared = Rc::clone(&self.shared);
         let permit = shared.opening.acquire().await;
-        let mut device = Device::new(self.writing.is_some(), self.is_frozen);
-        let opened = tokio::time::timeout(ONLINE_WITHIN, self.say_hello(&mut device)).await;
+        let opened = tokio::time::timeout(ONLINE_WITHIN, self.say_hello()).await;
         drop(permit);
         let ended = match opened {
-            Ok(Ok(wire)) => {
+            Ok(Ok((wire, device))) => {
                 shared.online.set(shared.online.get() + 1);
                 let ended = self.talk(wire, device).await;
                 shared.online.set(shared.online.get() - 1);
@@ -101,22 +98,23 @@ impl Client {
         }
     }
 
-    async fn say_hello(&mut self, device: &mut Device) -> Result<Wire, String> {
-        let address = self.shared.door.address;
-        let mut wire = self.shared.door.open(self.number).await.map_err(|error| {
+    async fn say_hello(&mut self) -> Result<(Wire, Device), String> {
+        let Shared { door, habits, .. } = &*self.shared;
+        let mut device = Device::new(&self.uid, self.token.clone(), self.is_frozen, habits)?;
+        let mut wire = door.open(self.number).await.map_err(|error| {
+            let address = door.address;
             format!("{address} cannot be connected to ({error}); is the server there, with TLS?")
         })?;
-        device.hello(self.token.expose(), DEVICE_ID, &mut wire.out);
+        device.connected(habits, &mut wire.out)?;
         let mut is_online = false;
         while !is_online {
             wire.exchange().await.map_err(lost)?;
             while let Some(packet) = wire.packet().map_err(lost)? {
-                let now = Instant::now();
-                device
-                    .take(&packet, now, &mut wire.out, |said| is_online |= said == Said::Online)?;
+                let mut said = |said| is_online |= said == Said::Online;
+                device.take(&packet, Instant::now(), habits, &mut wire.out, &mut said)?;
             }
         }
-        Ok(wire)
+        Ok((wire, device))
     }
 
     async fn talk(&mut self, mut wire: Wire, mut device: Device) -> Result<(), String> {
@@ -126,9 +124,10 @@ impl Client {
         loop {
             let is_writing = *phase.borrow_and_update() == Phase::Writing;
             if is_writing {
-                self.write(&mut device, &mut in_flight, &mut due, &mut wire);
+                self.write(&mut device, &mut in_flight, &mut due, &mut wire)?;
             }
-            let ack_at = device.ack_at();
+            let habits = &self.shared.habits;
+            let wait_until = device.wait_until(habits);
             let can_take_moment = is_writing && due.is_none();
             tokio::select! {
                 read = wire.exchange() => {
@@ -136,7 +135,9 @@ impl Client {
                     self.read(&mut device, &mut in_flight, &mut wire)?;
                 }
                 moment = next_moment(&mut self.writing), if can_take_moment => due = Some(moment),
-                () = sleep_until(ack_at), if ack_at.is_some() => device.ack(&mut wire.out),
+                () = sleep_until(wait_until), if wait_until.is_some() => {
+                    device.time(habits, &mut wire.out)?;
+                }
                 changed = phase.changed() => {
                     changed.map_err(|_| "the run ended".to_owned())?;
                     self.skip_moments();
@@ -160,20 +161,27 @@ impl Client {
     ) -> Result<(), String> {
         let now = Instant::now();
         let readers = self.writing.as_ref().map_or(0, |writing| writing.readers);
+        let mut said = |said| match said {
+            Said::Online => {}
+            Said::Sent(id) => {
+                *in_flight -= 1;
+                self.with_moment(&id, |moment| self.tally.sent(moment, readers, now));
+            }
+            Said::Message(id) => {
+                self.with_moment(&id, |moment| self.tally.delivered(moment, now));
+            }
+        };
         while let Some(packet) = wire.packet().map_err(lost)? {
-            device.take(&packet, now, &mut wire.out, |said| match said {
-                Said::Online => {}
-                Said::Sent(moment) => {
-                    *in_flight -= 1;
-                    self.tally.sent(moment, readers, now);
-                }
-                Said::Message(id) => match moment_of(&id) {
-                    Some(moment) => self.tally.delivered(moment, now),
-                    None => self.shared.error(format!("a message of somebody else: {id}")),
-                },
-            })?;
+            device.take(&packet, now, &self.shared.habits, &mut wire.out, &mut said)?;
         }
         Ok(())
+    }
+
+    fn with_moment(&self, id: &ClientMsgId, act: impl FnOnce(u64)) {
+        match moment_of(id.as_str()) {
+            Some(moment) => act(moment),
+            None => self.shared.error(format!("a message of somebody else: {id}")),
+        }
     }
 
     /// Fills the window, or writes the message that is due.
@@ -183,25 +191,22 @@ impl Client {
         in_flight: &mut u32,
         due: &mut Option<Instant>,
         wire: &mut Wire,
-    ) {
-        let Some(writing) = &self.writing else { return };
+    ) -> Result<(), String> {
+        let Some(writing) = &self.writing else { return Ok(()) };
         let window = if writing.pace.is_some() { PACED_WINDOW } else { writing.window };
         while *in_flight < window {
             let at = match (&writing.pace, due.take()) {
-                (Some(_), None) => return,
+                (Some(_), None) => return Ok(()),
                 (Some(_), Some(due)) => due,
                 (None, _) => Instant::now(),
             };
             let moment = self.tally.moment(at);
             *in_flight += 1;
-            let send = body::Send {
-                to: Some(writing.to.clone()),
-                client_msg_id: device.message_id(&writing.prefix, moment),
-                content: writing.content.clone(),
-                ..body::Send::default()
-            };
-            device.send(send, moment, &mut wire.out);
+            let id = device.message_id(&writing.prefix, moment)?;
+            let (to, content) = (&writing.to, &writing.content);
+            device.send(to, id, content, &self.shared.habits, &mut wire.out)?;
         }
+        Ok(())
     }
 }
 

@@ -79,6 +79,7 @@ impl Crowd {
                 shared: Rc::clone(&self.shared),
                 tally: Rc::clone(tally),
                 number: self.opened,
+                uid: role.uid,
                 token,
                 is_frozen: role.is_frozen,
                 writing: role.writing,

@@ -1,157 +1,204 @@
-//! One device as the load sees it: says hello, writes, acknowledges what it gets.
+//! One device: the client core that phones run, with a store in memory that is safe at once.
 
-use std::collections::VecDeque;
-use std::time::{Duration, Instant};
+use std::sync::Arc;
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use bytes::{Bytes, BytesMut};
-use nightjar_wire::{Body, Kind, Packet, SERVER_SERIAL_MIN, Side, body};
+use nightjar_client_core::{
+    Client, Config, ConnectionId, Draft, Event, Identity, Indicator, Input, Output, Restored,
+};
+use nightjar_model::{ClientMsgId, DeviceId, Mono, Now, Secret, Target, Uid, WallMs};
 
-/// Acknowledgements are gathered for so long, or for so many messages: as an app does.
-const ACK_AFTER: Duration = Duration::from_millis(200);
-const ACK_MESSAGES: u32 = 32;
+/// Which device every user has.
+const DEVICE_ID: &str = "load";
+/// A device that shows nobody what it gets does not say so within a run.
+const NEVER_MS: u64 = 3_600_000;
 
-/// What the server said that a run needs to know.
+/// What happened that a run needs to know.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) enum Said {
     /// The hello was taken.
     Online,
-    /// The message of this moment is safe.
-    Sent(u64),
+    /// The server has the message of this client id.
+    Sent(ClientMsgId),
     /// A message came, under this client id.
-    Message(String),
+    Message(ClientMsgId),
 }
 
-/// One device of one user.
-#[derive(Debug, Default)]
+/// What all devices of a run agree on.
+pub(crate) struct Habits {
+    /// Of devices that show what they get.
+    shows: Arc<Config>,
+    /// Of those that do not.
+    is_frozen: Arc<Config>,
+    /// When the run's time began.
+    zero: Instant,
+}
+
+impl Habits {
+    /// So many messages of one conversation are on their way at a time, from 1.
+    pub(crate) fn new(window: u32) -> Self {
+        let shows = Config {
+            client: Some("nightjar-load".into()),
+            syncs: false,
+            send_window: window,
+            ..Config::default()
+        };
+        let is_frozen = Config { ack_ms: NEVER_MS, ..shows.clone() };
+        Self { shows: Arc::new(shows), is_frozen: Arc::new(is_frozen), zero: Instant::now() }
+    }
+
+    fn now(&self, at: Instant) -> Now {
+        let mono = at.saturating_duration_since(self.zero).as_millis();
+        let wall = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_millis();
+        let ms = |ms: u128| u64::try_from(ms).unwrap_or(u64::MAX);
+        Now { mono: Mono(ms(mono)), wall: WallMs(ms(wall)) }
+    }
+}
+
+/// One device of one user, over one connection.
 pub(crate) struct Device {
-    serial: i32,
-    /// Its own messages are not delivered to it, so their places are holes.
-    has_holes: bool,
-    /// It gets messages and shows nobody.
-    is_frozen: bool,
+    client: Client,
+    connection: Option<ConnectionId>,
     written: u32,
-    /// Sends without an answer: serial and moment.
-    waiting: VecDeque<(i32, u64)>,
-    /// The newest message of the one conversation this device is in.
-    newest: Option<(String, u64)>,
-    unacked: u32,
-    ack_at: Option<Instant>,
 }
 
 impl Device {
-    /// A device that writes or only reads, and says that it shows what it gets or does not.
-    pub(crate) fn new(writes: bool, is_frozen: bool) -> Self {
-        Self { has_holes: writes, is_frozen, ..Self::default() }
+    /// A device that is about to connect, and shows what it gets or does not.
+    ///
+    /// # Errors
+    /// The user's name is none.
+    pub(crate) fn new(
+        uid: &str,
+        token: Secret<String>,
+        is_frozen: bool,
+        habits: &Habits,
+    ) -> Result<Self, String> {
+        let identity = Identity {
+            uid: Uid::parse(uid).map_err(|error| error.to_string())?,
+            device_id: DeviceId::parse(DEVICE_ID).map_err(|error| error.to_string())?,
+            token,
+        };
+        let config = if is_frozen { &habits.is_frozen } else { &habits.shows };
+        let now = habits.now(Instant::now());
+        let client = Client::new(Arc::clone(config), identity, Restored::default(), now);
+        Ok(Self { client, connection: None, written: 0 })
     }
 
     /// The id of the next message; its last 12 digits are the moment it belongs to.
-    pub(crate) fn message_id(&mut self, prefix: &str, moment: u64) -> String {
+    pub(crate) fn message_id(&mut self, prefix: &str, moment: u64) -> Result<ClientMsgId, String> {
         self.written = self.written.wrapping_add(1);
-        format!("{prefix}{:08x}{moment:012x}", self.written)
+        let id = format!("{prefix}{:08x}{moment:012x}", self.written);
+        ClientMsgId::parse(&id).map_err(|error| error.to_string())
     }
 
-    /// The first packet.
-    pub(crate) fn hello(&mut self, token: &str, device_id: &str, out: &mut BytesMut) {
-        let hello = body::Hello {
-            token: token.to_owned(),
-            device_id: device_id.to_owned(),
-            platform: "cli".into(),
-            app_state: "foreground".into(),
-            protocol: Some(1),
-            client: Some("nightjar-load".into()),
-            ..body::Hello::default()
+    /// The connection is open: writes the hello.
+    ///
+    /// # Errors
+    /// As [`Self::take`].
+    pub(crate) fn connected(&mut self, habits: &Habits, out: &mut BytesMut) -> Result<(), String> {
+        let mut nobody = |_| {};
+        self.handle(Input::Start, Instant::now(), habits, out, &mut nobody)?;
+        let connection = self.connection.ok_or("the client does not connect")?;
+        self.handle(Input::Connected(connection), Instant::now(), habits, out, &mut nobody)
+    }
+
+    /// Writes a message.
+    ///
+    /// # Errors
+    /// As [`Self::take`].
+    pub(crate) fn send(
+        &mut self,
+        to: &Target,
+        client_msg_id: ClientMsgId,
+        content: &Bytes,
+        habits: &Habits,
+        out: &mut BytesMut,
+    ) -> Result<(), String> {
+        let draft = Draft {
+            client_msg_id: Some(client_msg_id),
+            to: to.clone(),
+            content: content.clone(),
+            push: None,
+            expires_at: None,
         };
-        let serial = self.next_serial();
-        Packet::request(serial, Kind::Hello, Body::Hello(hello)).encode(out);
-    }
-
-    /// Writes a message that belongs to a moment.
-    pub(crate) fn send(&mut self, send: body::Send, moment: u64, out: &mut BytesMut) {
-        let serial = self.next_serial();
-        self.waiting.push_back((serial, moment));
-        Packet::request(serial, Kind::Send, Body::Send(send)).encode(out);
+        let input = Input::Send(Box::new(draft));
+        self.handle(input, Instant::now(), habits, out, &mut |_| {})
     }
 
     /// Takes one packet.
     ///
     /// # Errors
-    /// What the server said or left out that it should not have.
+    /// What the server said or left out that it should not have: a run has no second connection.
     pub(crate) fn take(
         &mut self,
         packet: &Bytes,
         now: Instant,
+        habits: &Habits,
         out: &mut BytesMut,
-        mut said: impl FnMut(Said),
+        said: &mut impl FnMut(Said),
     ) -> Result<(), String> {
-        let packet = Packet::decode(packet, Side::Client).map_err(|error| error.to_string())?;
-        match packet.body {
-            Body::HelloAnswer(_) => said(Said::Online),
-            Body::SendAnswer(_) => said(Said::Sent(self.answered(packet.serial)?)),
-            Body::Deliver(deliver) => {
-                for message in deliver.messages {
-                    self.arrived(&message, now)?;
-                    said(Said::Message(message.client_msg_id));
+        let connection = self.connection.ok_or("a packet before the connection")?;
+        self.handle(Input::Packet(connection, packet), now, habits, out, said)
+    }
+
+    /// When to call [`Self::time`].
+    pub(crate) fn wait_until(&self, habits: &Habits) -> Option<Instant> {
+        self.client.wait_until().map(|at| habits.zero + Duration::from_millis(at.0))
+    }
+
+    /// The moment of [`Self::wait_until`] came.
+    ///
+    /// # Errors
+    /// As [`Self::take`].
+    pub(crate) fn time(&mut self, habits: &Habits, out: &mut BytesMut) -> Result<(), String> {
+        self.handle(Input::Timeout, Instant::now(), habits, out, &mut |_| {})
+    }
+
+    fn handle(
+        &mut self,
+        input: Input<'_>,
+        at: Instant,
+        habits: &Habits,
+        out: &mut BytesMut,
+        said: &mut impl FnMut(Said),
+    ) -> Result<(), String> {
+        let now = habits.now(at);
+        self.client.handle(input, now, &fastrand::u128(..).to_le_bytes());
+        loop {
+            let mut committed = None;
+            while let Some(output) = self.client.poll() {
+                match output {
+                    Output::Send(_, bytes) => out.extend_from_slice(&bytes),
+                    Output::Commit(commit) => committed = Some(commit.number),
+                    Output::Event(event) => hear(event, said)?,
+                    Output::Connect { connection, .. } if self.connection.is_none() => {
+                        self.connection = Some(connection);
+                    }
+                    Output::Connect { .. } | Output::Close(_) => {
+                        return Err("the client gave the connection up".into());
+                    }
+                    _ => {}
                 }
-                if self.unacked >= ACK_MESSAGES {
-                    self.ack(out);
-                }
             }
-            Body::Error(error) => {
-                let detail = error.error.unwrap_or_default();
-                return Err(format!("{}: {}", detail.code, detail.message));
-            }
-            Body::Bye(bye) => return Err(format!("the server ended it: {}", bye.reason)),
-            _ if packet.serial >= SERVER_SERIAL_MIN => {
-                Packet::answer(packet.serial, packet.kind, Body::Empty).encode(out);
-            }
-            _ => {}
+            let Some(number) = committed else { return Ok(()) };
+            let random = fastrand::u128(..).to_le_bytes();
+            self.client.handle(Input::Committed(number), now, &random);
         }
-        Ok(())
     }
+}
 
-    fn next_serial(&mut self) -> i32 {
-        self.serial = self.serial % (SERVER_SERIAL_MIN - 1) + 1;
-        self.serial
+fn hear(event: Event, said: &mut impl FnMut(Said)) -> Result<(), String> {
+    match event {
+        Event::Link(Indicator::Online) => said(Said::Online),
+        Event::Link(Indicator::Waiting { .. }) => return Err("the connection was lost".into()),
+        Event::Sent { client_msg_id, .. } => said(Said::Sent(client_msg_id)),
+        Event::Message(message) => said(Said::Message(message.client_msg_id.clone())),
+        Event::Failed { reason, .. } => return Err(format!("a message failed: {reason:?}")),
+        Event::Refused { kind, reject } => return Err(format!("{kind:?} was refused: {reject:?}")),
+        Event::TokenNeeded(why) => return Err(format!("the token is refused: {why:?}")),
+        Event::Ended(why) => return Err(format!("the server ended it: {why:?}")),
+        _ => {}
     }
-
-    fn answered(&mut self, serial: i32) -> Result<u64, String> {
-        let place = self.waiting.iter().position(|(waiting, _)| *waiting == serial);
-        let sent = place.and_then(|place| self.waiting.remove(place));
-        sent.map(|(_, moment)| moment).ok_or_else(|| "an answer to nothing".into())
-    }
-
-    /// Each message must be the one after the last that was not its own.
-    fn arrived(&mut self, message: &body::Message, now: Instant) -> Result<(), String> {
-        match &mut self.newest {
-            Some((_, seq))
-                if message.seq <= *seq || (message.seq > *seq + 1 && !self.has_holes) =>
-            {
-                return Err(format!("seq {} came after {seq}", message.seq));
-            }
-            Some((_, seq)) => *seq = message.seq,
-            None => self.newest = Some((message.conversation.clone(), message.seq)),
-        }
-        if !self.is_frozen {
-            self.unacked += 1;
-            self.ack_at.get_or_insert(now + ACK_AFTER);
-        }
-        Ok(())
-    }
-
-    /// When to acknowledge, if there is something to.
-    pub(crate) fn ack_at(&self) -> Option<Instant> {
-        self.ack_at
-    }
-
-    /// Everything that came is stored and was shown.
-    pub(crate) fn ack(&mut self, out: &mut BytesMut) {
-        (self.unacked, self.ack_at) = (0, None);
-        let Some((conversation, seq)) = &self.newest else { return };
-        let item = body::AckItem {
-            conversation: conversation.clone(),
-            stored: Some(*seq),
-            surfaced: Some(*seq),
-        };
-        Packet::one_way(Kind::Ack, Body::Ack(body::Ack { items: vec![item] })).encode(out);
-    }
+    Ok(())
 }

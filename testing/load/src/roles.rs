@@ -3,8 +3,7 @@
 use std::time::Instant;
 
 use bytes::Bytes;
-use nightjar_model::{ConversationId, GroupId, Uid};
-use nightjar_wire::body;
+use nightjar_model::{ConversationId, GroupId, Target, Uid};
 
 use crate::client::Writing;
 use crate::crowd::Role;
@@ -23,7 +22,7 @@ pub(crate) fn pairs(options: &LoadOptions, run: &str) -> anyhow::Result<Vec<Role
     for number in 0..options.pairs() {
         let (writer, reader) = (format!("{run}-p{number}w"), format!("{run}-p{number}r"));
         let conversation = direct(&writer, &reader)?;
-        let to = body::To { user: Some(reader.clone()), ..body::To::default() };
+        let to = Target::User(Uid::parse(&reader)?);
         let writing = writing(options, run, to, 1, paces.next());
         roles.push(Role::reader(reader, conversation.clone()));
         roles.push(Role { writing: Some(writing), ..Role::reader(writer, conversation) });
@@ -37,10 +36,11 @@ pub(crate) fn group(options: &LoadOptions, run: &str) -> anyhow::Result<Vec<Role
     if members == 0 {
         return Ok(Vec::new());
     }
-    let conversation = ConversationId::group(&GroupId::parse(run)?);
+    let group = GroupId::parse(run)?;
+    let conversation = ConversationId::group(&group);
     let mut paces = paces(options.group_rate, options.senders);
     let roles = (0..members).map(|number| {
-        let to = body::To { group: Some(run.to_owned()), ..body::To::default() };
+        let to = Target::Group(group.clone());
         let writing = (number < options.senders)
             .then(|| writing(options, run, to, members as u64 - 1, paces.next()));
         Role { writing, ..Role::reader(format!("{run}-g{number}"), conversation.clone()) }
@@ -59,7 +59,7 @@ fn paces(rate: Option<f64>, writers: usize) -> std::vec::IntoIter<Pace> {
 fn writing(
     options: &LoadOptions,
     run: &str,
-    to: body::To,
+    to: Target,
     readers: u64,
     pace: Option<Pace>,
 ) -> Writing {

@@ -15,8 +15,9 @@ use tokio::task::LocalSet;
 use tokio_rustls::TlsConnector;
 
 use crate::admin::Admin;
-use crate::client::{Phase, Shared};
+use crate::client::{PACED_WINDOW, Phase, Shared};
 use crate::crowd::{Crowd, Keys, Role};
+use crate::device::Habits;
 use crate::door::Door;
 use crate::options::{BenchOptions, BenchVerb, LoadOptions};
 use crate::peer::Peer;
@@ -174,6 +175,7 @@ impl<'a> Run<'a> {
         let (sender, phase) = watch::channel(Phase::Quiet);
         let shared = Rc::new(Shared {
             door,
+            habits: Habits::new(options.window.max(PACED_WINDOW)),
             phase,
             opening: Semaphore::new(OPENING_MAX),
             online: Cell::new(0),
