@@ -11,6 +11,7 @@ use crate::app::App;
 use crate::background::Storing;
 use crate::dialer::Dialer;
 use crate::dice::Dice;
+use crate::network::Rival;
 use crate::notes::Notes;
 use crate::outbox::Outbox;
 use crate::place::Place;
@@ -36,8 +37,12 @@ pub struct Client {
     pub(crate) state: State,
     /// The app wants to be connected.
     pub(crate) is_wanted: bool,
-    /// The newest attempt.
+    /// The attempt or connection that counts.
     pub(crate) connection: ConnectionId,
+    /// The newest attempt.
+    pub(crate) last_connection: ConnectionId,
+    /// An attempt over another network, beside the connection it may replace.
+    pub(crate) rival: Option<Rival>,
     /// There is an attempt, or a connection that came of it.
     pub(crate) has_line: bool,
     /// The server answered the hello on it and was not told goodbye.
@@ -129,6 +134,8 @@ impl Client {
             state: State::Idle,
             is_wanted: false,
             connection: ConnectionId(0),
+            last_connection: ConnectionId(0),
+            rival: None,
             has_line: false,
             is_open: false,
             until: now.mono,
@@ -253,6 +260,7 @@ impl Client {
             Some(self.pulse.wait_until()),
             self.is_logging_out.then_some(self.until),
             lost,
+            self.rival.as_ref().map(|rival| rival.until),
             self.requests.wait_until(),
             self.ack_at,
             self.ask_until(),

@@ -3,7 +3,6 @@
 use nightjar_model::{ByeReason, ConversationId, Reject, Secret};
 use nightjar_wire::{Body, Kind, Packet, body};
 
-use crate::dialer::Dialer;
 use crate::proofs::Proofs;
 use crate::pulse::{Beat, Pulse};
 use crate::requests::Asked;
@@ -62,22 +61,6 @@ impl Client {
         }
     }
 
-    pub(crate) fn network_lost(&mut self) {
-        self.dialer.network(false);
-        self.network_lost_at.get_or_insert(self.now.mono);
-    }
-
-    /// The path may be another one: an open connection has to prove itself.
-    pub(crate) fn network_changed(&mut self) {
-        self.dialer.network(true);
-        self.network_lost_at = None;
-        if self.state == State::OfflineBackoff {
-            self.nudge();
-        } else if self.is_open {
-            self.pulse.doubt(self.now.mono);
-        }
-    }
-
     /// The user wants something sent or seen: a wait is not worth its while any more.
     pub(crate) fn nudge(&mut self) {
         if self.state == State::OfflineBackoff {
@@ -89,7 +72,7 @@ impl Client {
     /// Starts an attempt.
     pub(crate) fn dial(&mut self) {
         self.has_line = true;
-        self.connection = ConnectionId(self.connection.0.wrapping_add(1));
+        self.connection = self.next_connection();
         self.until = self.now.mono.after(defaults::CONNECT_MS);
         let to = self.dialer.dial();
         let (connection, within_ms) = (self.connection, defaults::CONNECT_MS);
@@ -97,6 +80,7 @@ impl Client {
     }
 
     pub(crate) fn connected(&mut self, connection: ConnectionId) {
+        self.switch_to(connection);
         if connection != self.connection || !self.moved(Move::Opened) {
             return;
         }
@@ -176,8 +160,10 @@ impl Client {
     }
 
     pub(crate) fn closed(&mut self, connection: ConnectionId) {
-        if connection == self.connection && self.has_line {
-            self.lost();
+        if self.is_rival(connection) {
+            self.rival = None;
+        } else if connection == self.connection && self.has_line {
+            self.lost_for_a_rival();
         }
     }
 
@@ -231,6 +217,7 @@ impl Client {
     }
 
     pub(crate) fn drop_connection(&mut self) {
+        self.drop_rival();
         if std::mem::take(&mut self.has_line) {
             self.output(Output::Close(self.connection));
         }
@@ -274,6 +261,9 @@ impl Client {
         if self.network_lost_at.is_some_and(is_long) {
             return self.lost();
         }
+        if self.rival.as_ref().is_some_and(|rival| rival.until <= now) {
+            self.drop_rival();
+        }
         let late = self.requests.late(now);
         let is_for_the_user = |asked: &Asked| matches!(asked, Asked::History(_) | Asked::Recall);
         let is_lost = !late.iter().all(is_for_the_user);
@@ -291,7 +281,7 @@ impl Client {
         match self.pulse.beat(self.now.mono) {
             Beat::Rest => {}
             Beat::Ping => self.ask(Asked::Ping, Kind::Ping, Body::Empty),
-            Beat::Dead => self.lost(),
+            Beat::Dead => self.lost_for_a_rival(),
         }
     }
 
@@ -330,7 +320,7 @@ impl Client {
             Some(ByeReason::Slow | ByeReason::Background) | None => {
                 self.dialer.lost(self.now.mono, self.dice);
                 if let Some(after_ms) = bye.reconnect_after_ms {
-                    self.dialer.not_before(self.now.mono.after(Dialer::bounded(after_ms)));
+                    self.dialer.not_within(after_ms, self.now.mono, self.dice);
                 }
                 self.leave(Move::Lost);
             }

@@ -2,6 +2,23 @@
 
 /// How long a connection may take to open. Half of it would cut slow mobile networks off.
 pub const CONNECT_MS: u64 = 10_000;
+/// How long one address may take; the next ones do not wait for it, but only two are tried at once.
+pub const ADDRESS_MS: u64 = 5_000;
+/// The next address is tried after so long although another still is (RFC 8305).
+pub const RACE_STAGGER_MS: u64 = 250;
+/// Addresses tried at a time.
+pub const RACE_MAX: usize = 2;
+/// Addresses of one name that are tried.
+pub const ADDRESSES_MAX: usize = 8;
+/// Addresses whose last attempts are remembered.
+pub const ADDRESSES_KNOWN_MAX: usize = 64;
+/// An address that failed is tried after the others for so long, ten times as long with each
+/// further failure.
+pub const ADDRESS_WAIT_MS: u64 = 1_000;
+/// But no longer than this.
+pub const ADDRESS_WAIT_MAX_MS: u64 = 30_000;
+/// A failure is forgotten after so long.
+pub const ADDRESS_FORGOTTEN_MS: u64 = 300_000;
 /// How long the answer to a hello may take.
 pub const HELLO_MS: u64 = 10_000;
 /// The heartbeat when the server names none.
@@ -20,6 +37,8 @@ pub const STABLE_MS: u64 = 30_000;
 pub const NUDGE_MS: u64 = 5_000;
 /// The system says there is no network: after so long the connection is believed dead.
 pub const NETWORK_LOST_MS: u64 = 5_000;
+/// A shell tells a change of network when it stood for so long: systems tell several in a row.
+pub const NETWORK_DEBOUNCE_MS: u64 = 1_000;
 /// The longest wait a server may ask for.
 pub const RECONNECT_AFTER_MAX_MS: u64 = 600_000;
 /// Connections in a row that ended because one side could not read the other.

@@ -122,25 +122,26 @@ impl Dialer {
         self.now(now);
     }
 
-    /// A server named the moment, and perhaps the place, to come back to; `spread` also for
-    /// those who were all told the same.
+    /// A server goes away and names the time within which its clients are to come back, and
+    /// perhaps the place: each picks a moment of its own, so that they do not come together.
     pub(crate) fn asked(&mut self, after_ms: u64, redirect: Option<&str>, now: Mono, dice: Dice) {
-        let after_ms = Self::bounded(after_ms);
-        self.not_before = now.after(after_ms + dice.below(after_ms / 2));
+        self.not_before = now.after(dice.below(Self::bounded(after_ms)));
         self.redirect = redirect.filter(|address| !address.is_empty()).map(Box::from);
         self.online_since = None;
         self.server = (self.server + 1) % self.servers;
         self.now(now);
     }
 
-    /// The server asked for peace until then.
-    pub(crate) fn not_before(&mut self, at: Mono) {
+    /// The server asked for peace for so long. It gets that and up to half as much again: others
+    /// were told the same.
+    pub(crate) fn not_within(&mut self, after_ms: u64, now: Mono, dice: Dice) {
+        let after_ms = Self::bounded(after_ms);
+        let at = now.after(after_ms + dice.below(after_ms / 2));
         self.not_before = self.not_before.max(at);
         self.next_try = self.next_try.map(|next| next.max(at));
     }
 
-    /// The longest wait a server may ask for.
-    pub(crate) fn bounded(after_ms: u64) -> u64 {
+    fn bounded(after_ms: u64) -> u64 {
         after_ms.min(RECONNECT_AFTER_MAX_MS)
     }
 
@@ -198,12 +199,30 @@ mod tests {
 
     #[test]
     fn a_server_that_asks_for_peace_gets_it_even_from_the_user() {
+        for (dice, at) in [(Dice::default(), 8_000), (MOST, 11_999)] {
+            let mut dialer = Dialer::new(1);
+            dialer.lost(Mono(0), dice);
+            dialer.not_within(8_000, Mono(0), dice);
+            dialer.nudge(Mono(100));
+            assert_eq!(dialer.next_try(), Some(Mono(at)));
+        }
+    }
+
+    #[test]
+    fn those_who_are_drained_spread_over_the_time_they_are_given() {
+        for (dice, at) in [(Dice::default(), 0), (MOST, 7_999)] {
+            let mut dialer = Dialer::new(1);
+            dialer.asked(8_000, None, Mono(0), dice);
+            assert_eq!(dialer.next_try(), Some(Mono(at)));
+        }
+    }
+
+    #[test]
+    fn a_redirect_holds_for_one_attempt() {
         let mut dialer = Dialer::new(1);
         dialer.asked(8_000, Some("nightjar://elsewhere:1"), Mono(0), Dice::default());
-        dialer.nudge(Mono(100));
-        assert_eq!(dialer.next_try(), Some(Mono(8_000)));
         assert_eq!(dialer.dial(), Dial::Redirect("nightjar://elsewhere:1".into()));
-        assert_eq!(dialer.dial(), Dial::Server(0), "a redirect holds for one attempt");
+        assert_eq!(dialer.dial(), Dial::Server(0));
     }
 
     #[test]

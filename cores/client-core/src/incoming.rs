@@ -79,7 +79,9 @@ impl Client {
                 self.told_history(conversation, answer);
             }
             (Asked::Logout, _) => self.end(Ended::LoggedOut { confirmed: true }),
-            (Asked::Ping | Asked::AppState | Asked::Recall, _) => {}
+            // Only an answer to a question asked since proves the path.
+            (Asked::Ping, _) => self.drop_rival(),
+            (Asked::AppState | Asked::Recall, _) => {}
             // An answer that fits no question.
             _ => self.misread(),
         }

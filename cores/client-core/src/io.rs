@@ -128,7 +128,8 @@ pub enum Input<'a> {
     },
     /// The system says there is no network.
     NetworkLost,
-    /// The system says there is a network, or another one than before.
+    /// The system says there is a network, or another one than before, for
+    /// [`defaults::NETWORK_DEBOUNCE_MS`].
     NetworkChanged,
     /// The token [`Event::TokenNeeded`] asked for, or a newer one.
     Token(Secret<String>),

@@ -15,6 +15,7 @@
 //!
 //! Read [`Input`], [`Output`] and [`Client`] first, then [`State`] and `state.rs`.
 
+mod addresses;
 mod app;
 mod background;
 mod client;
@@ -28,6 +29,7 @@ mod inbox;
 mod incoming;
 mod io;
 mod ledger;
+mod network;
 mod notes;
 mod outbox;
 mod pieces;
@@ -44,6 +46,7 @@ mod syncing;
 mod tests;
 mod then;
 
+pub use addresses::{Addresses, Race, Turn};
 pub use client::{Client, Counts};
 pub use event::{Ended, Event, FailReason, Indicator, NeedToken};
 pub use io::{

@@ -61,6 +61,8 @@ pub(crate) enum Move {
     Synced,
     /// The attempt failed, or the connection is gone or believed dead.
     Lost,
+    /// The connection gives way to an attempt over another network.
+    Switched,
     /// The process was frozen.
     Slept,
     /// The token is bad or its time is over.
@@ -145,7 +147,7 @@ impl State {
         Some(next.resolve(facts).unwrap_or(self))
     }
 
-    /// The whole table.
+    /// The whole table; what is not listed is not expected. Its print is in `state/snapshots`.
     fn cell(self, event: Move) -> Option<Next> {
         use {Move::*, Next::*, State as S};
         Some(match (self, event) {
@@ -185,6 +187,7 @@ impl State {
             (S::OnlineFg | S::OnlineBgGrace, Synced | Wanted) => Stay,
             (S::Syncing | S::OnlineBgGrace, Expired) => To(S::Draining),
             (S::Syncing | S::OnlineFg | S::OnlineBgGrace, Lost | Slept) => Dial,
+            (S::Syncing | S::OnlineFg | S::OnlineBgGrace, Switched) => To(S::Connecting),
             (S::Syncing | S::OnlineFg | S::OnlineBgGrace, TokenBad) => Wait,
             (S::Syncing | S::OnlineFg | S::OnlineBgGrace, Stop) => To(S::Idle),
 
@@ -194,24 +197,7 @@ impl State {
             (S::Draining, Background | Expired | Synced | Written) => Stay,
             (S::Draining, Lost | Slept | TokenBad) => Stay,
 
-            (S::Idle, Expired | Try | Opened | Greeted | Synced | Lost | Slept | TokenBad)
-            | (S::Suspended, Expired | Try | Opened | Greeted | Synced | Lost | TokenBad)
-            | (S::Suspended, StoreClosed)
-            | (S::OfflineBackoff, Start | Opened | Greeted | Synced | Lost | TokenBad)
-            | (S::Connecting, Start | Try | Greeted | Synced | TokenBad)
-            | (S::Handshaking, Start | Try | Opened | Synced)
-            | (S::Syncing | S::OnlineFg | S::OnlineBgGrace, Start | Try | Opened | Greeted)
-            | (S::OnlineFg, Expired)
-            | (S::Draining, Try | Opened | Greeted) => return None,
-            (
-                S::OfflineBackoff
-                | S::Connecting
-                | S::Handshaking
-                | S::Syncing
-                | S::OnlineFg
-                | S::OnlineBgGrace,
-                Written | StoreClosed,
-            ) => return None,
+            _ => return None,
         })
     }
 }

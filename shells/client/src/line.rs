@@ -1,4 +1,5 @@
-//! The one connection of a client, from dialling to its end.
+//! The connection of a client, from dialling to its end; while the network changes, a second
+//! attempt beside it.
 
 use std::future::{Future, pending};
 use std::pin::Pin;
@@ -21,19 +22,13 @@ pub(crate) enum Happened {
     Closed(ConnectionId, Option<ConnectError>),
 }
 
-/// At most one connection, and those that are being ended.
+/// At most one attempt and one connection that counts, and those that are being ended.
 #[derive(Default)]
 pub(crate) struct Line {
-    state: State,
+    dialling: Option<(ConnectionId, Dialling)>,
+    /// The machine ends the older of two before anything is waited for again.
+    open: Vec<(ConnectionId, Connection)>,
     ending: JoinSet<()>,
-}
-
-#[derive(Default)]
-enum State {
-    #[default]
-    Idle,
-    Dialling(ConnectionId, Dialling),
-    Open(ConnectionId, Connection),
 }
 
 impl Line {
@@ -46,25 +41,20 @@ impl Line {
     ) {
         let connector = connector.clone();
         let dialling = async move { connector.connect(&to, within).await };
-        self.state = State::Dialling(id, Box::pin(dialling));
+        self.dialling = Some((id, Box::pin(dialling)));
     }
 
     /// Queues a packet; false when the connection cannot take it.
     pub(crate) fn send(&mut self, id: ConnectionId, packet: Bytes) -> bool {
-        match &mut self.state {
-            State::Open(open, connection) if *open == id => connection.queue(packet).is_ok(),
-            _ => false,
-        }
+        let open = self.open.iter_mut().find(|(open, _)| *open == id);
+        open.is_some_and(|(_, connection)| connection.queue(packet).is_ok())
     }
 
     /// Ends it, after what was sent.
     pub(crate) fn close(&mut self, id: ConnectionId) {
-        match std::mem::take(&mut self.state) {
-            State::Open(open, connection) if open == id => {
-                self.ending.spawn(connection.close());
-            }
-            State::Dialling(dialled, _) if dialled == id => {}
-            other => self.state = other,
+        self.dialling.take_if(|(dialled, _)| *dialled == id);
+        if let Some(at) = self.open.iter().position(|(open, _)| *open == id) {
+            self.ending.spawn(self.open.swap_remove(at).1.close());
         }
         // What has ended by itself is forgotten here.
         while self.ending.try_join_next().is_some() {}
@@ -73,31 +63,24 @@ impl Line {
     /// Waits for what happens next; while `wants_packets` is false nothing is read. Can be dropped
     /// and called again.
     pub(crate) async fn next(&mut self, wants_packets: bool) -> Happened {
-        match &mut self.state {
-            State::Idle => pending().await,
-            State::Dialling(id, dialling) => {
-                let id = *id;
-                match dialling.await {
+        tokio::select! {
+            dialled = dialled(&mut self.dialling) => {
+                let id = self.dialling.take().map(|(id, _)| id).expect("it was just awaited");
+                match dialled {
                     Ok(connection) => {
-                        self.state = State::Open(id, connection);
+                        self.open.push((id, connection));
                         Happened::Opened(id)
                     }
-                    Err(error) => {
-                        self.state = State::Idle;
-                        Happened::Closed(id, Some(error))
-                    }
+                    Err(error) => Happened::Closed(id, Some(error)),
                 }
             }
-            State::Open(id, connection) => {
-                let id = *id;
-                match moved(connection, wants_packets).await {
-                    Ok(packet) => Happened::Packet(id, packet),
-                    Err(_) => {
-                        self.state = State::Idle;
-                        Happened::Closed(id, None)
-                    }
+            moved = moved(self.open.last_mut(), wants_packets) => match moved {
+                (id, Ok(packet)) => Happened::Packet(id, packet),
+                (id, Err(_)) => {
+                    self.open.pop();
+                    Happened::Closed(id, None)
                 }
-            }
+            },
         }
     }
 
@@ -107,10 +90,25 @@ impl Line {
     }
 }
 
-async fn moved(connection: &mut Connection, wants_packets: bool) -> Result<Bytes, Closed> {
-    if wants_packets {
-        return connection.receive().await;
+async fn dialled(
+    dialling: &mut Option<(ConnectionId, Dialling)>,
+) -> Result<Connection, ConnectError> {
+    match dialling {
+        Some((_, dialling)) => dialling.await,
+        None => pending().await,
     }
-    connection.flush().await?;
-    pending().await
+}
+
+async fn moved(
+    open: Option<&mut (ConnectionId, Connection)>,
+    wants_packets: bool,
+) -> (ConnectionId, Result<Bytes, Closed>) {
+    let Some((id, connection)) = open else { return pending().await };
+    if wants_packets {
+        return (*id, connection.receive().await);
+    }
+    match connection.flush().await {
+        Ok(()) => pending().await,
+        Err(closed) => (*id, Err(closed)),
+    }
 }

@@ -2,7 +2,7 @@ use std::fmt::Write;
 
 use super::*;
 
-const MOVES: [Move; 19] = [
+const MOVES: [Move; 20] = [
     Move::Login,
     Move::Start,
     Move::Stop,
@@ -15,6 +15,7 @@ const MOVES: [Move; 19] = [
     Move::Greeted,
     Move::Synced,
     Move::Lost,
+    Move::Switched,
     Move::Slept,
     Move::TokenBad,
     Move::Written,

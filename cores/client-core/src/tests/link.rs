@@ -86,16 +86,23 @@ fn an_expired_token_is_asked_for_and_a_new_one_is_used() {
 }
 
 #[test]
-fn a_draining_server_gets_the_time_it_asks_for() {
-    let mut stage = Stage::online();
-    let drain = nightjar_session::Input::Drain { reconnect_after_ms: 8_000 };
-    stage.server.handle(drain, stage.now);
-    while stage.client_reads() {}
-    assert_eq!(stage.client.state(), State::OfflineBackoff);
-    stage.time_passes(7_999);
-    assert_eq!(stage.dials.len(), 1);
-    stage.time_passes(4_001);
-    assert_eq!(stage.dials.len(), 2);
+fn the_clients_of_a_draining_server_come_back_spread_over_the_time_it_gives() {
+    let mut came_at: Vec<u64> = (0..40)
+        .map(|seed| {
+            let mut stage = Stage::online();
+            stage.seed = seed;
+            let drain = nightjar_session::Input::Drain { reconnect_after_ms: 8_000 };
+            stage.server.handle(drain, stage.now);
+            while stage.client_reads() {}
+            let drained_at = stage.now.mono;
+            let next_try = stage.client.dialer.next_try().unwrap();
+            stage.time_passes(8_000);
+            assert_eq!(stage.dials.len(), 2);
+            next_try.since(drained_at)
+        })
+        .collect();
+    came_at.sort_unstable();
+    assert!(came_at[4] < 2_000 && came_at[35] > 6_000, "{came_at:?}");
 }
 
 #[test]
@@ -105,6 +112,50 @@ fn a_dead_connection_is_noticed_within_the_heartbeat_and_its_timeout() {
     stage.server.session = None;
     stage.time_passes(48_000);
     assert_ne!(stage.dials.len(), 1);
+}
+
+#[test]
+fn on_a_changed_network_a_new_connection_wins_if_the_old_one_is_silent() {
+    let mut stage = Stage::online();
+    let old = stage.client.connection;
+    stage.happens(Input::NetworkChanged);
+    // The new one is open before the old one answered.
+    assert_eq!(stage.dials.len(), 2);
+    assert_ne!(stage.client.connection, old);
+    assert!(stage.byes.is_empty(), "the device is not gone");
+    stage.everything_arrives();
+    assert!(stage.client.is_online());
+    assert_eq!(stage.client.state(), State::OnlineFg);
+}
+
+#[test]
+fn on_a_changed_network_the_old_connection_stays_if_it_answers_first() {
+    let mut stage = Stage::online();
+    let old = stage.client.connection;
+    stage.network = Network::Silent;
+    stage.happens(Input::NetworkChanged);
+    assert_eq!(stage.dials.len(), 2);
+    let rival = stage.client.last_connection;
+    stage.everything_arrives();
+    assert_eq!((stage.client.connection, stage.client.rival.is_none()), (old, true));
+    // What its attempt still brings is late.
+    stage.happens(Input::Connected(rival));
+    stage.happens(Input::Closed(rival));
+    assert_eq!((stage.client.connection, stage.client.is_online()), (old, true));
+    stage.time_passes(20_000);
+    assert_eq!(stage.dials.len(), 2);
+}
+
+#[test]
+fn on_a_changed_network_an_attempt_on_its_way_outlives_the_old_connection() {
+    let mut stage = Stage::online();
+    stage.server.session = None;
+    stage.network = Network::Silent;
+    stage.happens(Input::NetworkChanged);
+    let rival = stage.client.last_connection;
+    stage.time_passes(3_000);
+    assert_eq!(stage.client.state(), State::Connecting);
+    assert_eq!((stage.client.connection, stage.dials.len()), (rival, 2), "no third attempt");
 }
 
 #[test]

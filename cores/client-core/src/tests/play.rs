@@ -35,6 +35,8 @@ pub(super) struct Stage {
     pub(super) now: Now,
     pub(super) dials: Vec<Dial>,
     connection: Option<ConnectionId>,
+    /// An attempt that is about to succeed.
+    opening: Option<ConnectionId>,
     to_server: VecDeque<Bytes>,
     pub(super) events: Vec<Event>,
     /// Notifications the shell was asked to post and has not yet.
@@ -57,7 +59,7 @@ pub(super) struct Stage {
     /// What reached the server.
     pub(super) heard: Vec<nightjar_wire::Kind>,
     pub(super) byes: Vec<String>,
-    seed: u64,
+    pub(super) seed: u64,
     written: u32,
 }
 
@@ -101,6 +103,7 @@ impl Stage {
             now,
             dials: Vec::new(),
             connection: None,
+            opening: None,
             to_server: VecDeque::new(),
             events: Vec::new(),
             to_post: VecDeque::new(),
@@ -141,6 +144,12 @@ impl Stage {
         while let Some(output) = self.client.poll() {
             self.carry_out(output);
         }
+        if let Some(connection) = self.opening.take() {
+            self.connection = Some(connection);
+            self.to_server.clear();
+            self.server.accept(self.now);
+            self.happens(Input::Connected(connection));
+        }
     }
 
     /// SplitMix64, twice.
@@ -160,14 +169,8 @@ impl Stage {
         match output {
             Output::Connect { connection, to, .. } => {
                 self.dials.push(to);
-                self.connection = None;
                 match self.network {
-                    Network::Open => {
-                        self.connection = Some(connection);
-                        self.to_server.clear();
-                        self.server.accept(self.now);
-                        self.happens(Input::Connected(connection));
-                    }
+                    Network::Open => self.opening = Some(connection),
                     Network::Silent => {}
                     Network::Refusing => self.happens(Input::Closed(connection)),
                 }
@@ -177,6 +180,7 @@ impl Stage {
                 self.to_server.push_back(bytes);
             }
             Output::Close(connection) => {
+                self.opening = self.opening.filter(|opening| *opening != connection);
                 if self.connection == Some(connection) {
                     // What was sent before still arrives.
                     while self.server_reads() {}

@@ -1,6 +1,6 @@
 //! The client for apps.
 
-use nightjar_client_core::Event;
+use nightjar_client_core::{Event, Input};
 use nightjar_model::Reject;
 
 use super::house::{House, chat_of, nowhere, soon, text};
@@ -84,6 +84,22 @@ async fn closing_gives_the_file_back() {
     assert!(!is_held);
     let (_, restored) = Store::open(&name).await.unwrap();
     assert!(restored.account.is_synced && restored.account.resume.is_some());
+}
+
+#[tokio::test]
+async fn a_change_of_network_loses_nothing_whichever_connection_wins() {
+    let house = House::open();
+    let mut alice = house.phone("alice", vec![house.door().await]).await;
+    let mut bob = house.phone("bob", vec![house.door().await]).await;
+    alice.is_there().await;
+    bob.is_there().await;
+    for round in 1..=5 {
+        alice.client.input(Input::NetworkChanged).await.unwrap();
+        bob.client.input(Input::NetworkChanged).await.unwrap();
+        alice.writes("bob", &format!("round {round}")).await;
+        assert_eq!(alice.is_sent().await, round);
+        assert_eq!(bob.receives().await, format!("round {round}"));
+    }
 }
 
 /// Open descriptors and locks of this process on a store's files.

@@ -3,24 +3,25 @@
 use std::io;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
+use futures_util::StreamExt;
+use futures_util::stream::FuturesUnordered;
+use nightjar_client_core::{Addresses, Race, Turn, defaults};
+use nightjar_model::Mono;
 use rustls::{ClientConfig, RootCertStore};
 use rustls_pki_types::pem::{self, PemObject};
 use rustls_pki_types::{CertificateDer, ServerName};
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpStream, lookup_host};
-use tokio::time::{Instant, timeout, timeout_at};
+use tokio::time::{Instant, sleep, timeout};
 use tokio_rustls::TlsConnector;
 use tokio_tungstenite::client_async_with_config;
 
 use super::stream::PacketStream;
 use super::websocket::{PacketSocket, config};
 use super::{Address, Carrier, Connection};
-
-/// Addresses of one name that are tried.
-const ADDRESSES_MAX: usize = 8;
 
 /// Why the certificates to trust cannot be used.
 #[derive(Debug, thiserror::Error)]
@@ -115,6 +116,9 @@ pub enum ConnectError {
 #[derive(Clone)]
 pub struct Connector {
     tls: TlsConnector,
+    addresses: Arc<Mutex<Addresses>>,
+    /// Where the time of `addresses` begins.
+    since: Instant,
 }
 
 impl std::fmt::Debug for Connector {
@@ -139,7 +143,7 @@ impl Connector {
             .map_err(TrustError::Tls)?
             .with_root_certificates(roots)
             .with_no_client_auth();
-        Ok(Self { tls: Arc::new(config).into() })
+        Ok(Self { tls: Arc::new(config).into(), addresses: Arc::default(), since: Instant::now() })
     }
 
     /// Opens a connection; everything up to its first packet has to happen within the time.
@@ -151,18 +155,59 @@ impl Connector {
         address: &Address,
         within: Duration,
     ) -> Result<Connection, ConnectError> {
-        let opened = timeout(within, self.open(address, Instant::now() + within)).await;
+        let opened = timeout(within, self.open(address)).await;
         let too_slow =
             |_| ConnectError::TooSlow { address: address.clone(), within_ms: within.as_millis() };
         Ok(Connection { carrier: opened.map_err(too_slow)?? })
     }
 
-    async fn open(
+    /// Races the host's addresses; the first that is open up to its first packet wins.
+    async fn open(&self, address: &Address) -> Result<Box<dyn Carrier>, ConnectError> {
+        let found = look_up(address).await?;
+        let mut race = Race::new(self.addresses().order(&found, self.now()), self.now());
+        let mut running = FuturesUnordered::new();
+        let nobody = io::ErrorKind::NotFound.into();
+        let mut failure = ConnectError::Unreachable { address: address.clone(), source: nobody };
+        loop {
+            let wait = match race.turn(self.now()) {
+                Turn::Start(socket) => {
+                    running.push(async move { (socket, self.open_at(address, socket).await) });
+                    continue;
+                }
+                Turn::Over => return Err(failure),
+                Turn::Wait(until) => until.map(|at| Duration::from_millis(at.since(self.now()))),
+            };
+            let ended = tokio::select! {
+                ended = running.next() => ended,
+                () = sleep(wait.unwrap_or(Duration::MAX)), if wait.is_some() => continue,
+            };
+            match ended {
+                Some((socket, Ok(carrier))) => {
+                    self.addresses().worked(socket, self.now());
+                    return Ok(carrier);
+                }
+                Some((socket, Err(error))) => {
+                    self.addresses().failed(socket, self.now());
+                    race.failed(self.now());
+                    failure = error;
+                }
+                None => return Err(failure),
+            }
+        }
+    }
+
+    async fn open_at(
         &self,
         address: &Address,
-        until: Instant,
+        socket: SocketAddr,
     ) -> Result<Box<dyn Carrier>, ConnectError> {
-        let stream = reach(address, until).await?;
+        let within = Duration::from_millis(defaults::ADDRESS_MS);
+        let opened = timeout(within, TcpStream::connect(socket)).await;
+        let opened = opened.unwrap_or_else(|_| Err(io::ErrorKind::TimedOut.into()));
+        let stream = opened
+            .map_err(|source| ConnectError::Unreachable { address: address.clone(), source })?;
+        // Without it a packet may wait for the acknowledgement of the one before.
+        let _ = stream.set_nodelay(true);
         if !address.is_encrypted {
             return carry(address, stream).await;
         }
@@ -174,6 +219,14 @@ impl Connector {
             .await
             .map_err(|source| ConnectError::Tls { address: address.clone(), source })?;
         carry(address, stream).await
+    }
+
+    fn addresses(&self) -> MutexGuard<'_, Addresses> {
+        self.addresses.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn now(&self) -> Mono {
+        Mono(u64::try_from(self.since.elapsed().as_millis()).unwrap_or(u64::MAX))
     }
 }
 
@@ -190,29 +243,12 @@ fn trust(roots: &mut RootCertStore, file: &Path) -> Result<(), TrustError> {
     if is_empty { Err(TrustError::Empty { path: path() }) } else { Ok(()) }
 }
 
-/// Tries the host's addresses in turn. Each gets its share of the time that is left, so that one
-/// that swallows everything leaves time for the next.
-async fn reach(address: &Address, until: Instant) -> Result<TcpStream, ConnectError> {
-    let lookup = lookup_host((address.host.as_str(), address.port)).await;
-    let found: Vec<SocketAddr> = lookup
-        .map_err(|source| ConnectError::Lookup { address: address.clone(), source })?
-        .take(ADDRESSES_MAX)
-        .collect();
-    let mut failure = io::Error::from(io::ErrorKind::NotFound);
-    for (tried, socket) in found.iter().enumerate() {
-        let now = Instant::now();
-        let share = until.saturating_duration_since(now) / (found.len() - tried) as u32;
-        match timeout_at(now + share, TcpStream::connect(socket)).await {
-            Ok(Ok(stream)) => {
-                // Without it a packet may wait for the acknowledgement of the one before.
-                let _ = stream.set_nodelay(true);
-                return Ok(stream);
-            }
-            Ok(Err(error)) => failure = error,
-            Err(_) => failure = io::ErrorKind::TimedOut.into(),
-        }
-    }
-    Err(ConnectError::Unreachable { address: address.clone(), source: failure })
+/// What may be tried of the host.
+async fn look_up(address: &Address) -> Result<Vec<SocketAddr>, ConnectError> {
+    let found = lookup_host((address.host.as_str(), address.port)).await;
+    let found =
+        found.map_err(|source| ConnectError::Lookup { address: address.clone(), source })?;
+    Ok(found.collect())
 }
 
 async fn carry<S>(address: &Address, stream: S) -> Result<Box<dyn Carrier>, ConnectError>
