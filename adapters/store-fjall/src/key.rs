@@ -23,12 +23,15 @@ pub(crate) enum Table {
     Own = 0x30,
     Recalled = 0x38,
     Work = 0x40,
+    Note = 0x44,
     User = 0x48,
     Device = 0x50,
     Binding = 0x58,
     Token = 0x60,
     Cursor = 0x68,
     Place = 0x70,
+    Contact = 0x74,
+    ProfileChange = 0x76,
     Trace = 0x78,
     Event = 0x80,
     EventCursor = 0x88,
@@ -36,7 +39,7 @@ pub(crate) enum Table {
 
 impl Table {
     /// All tables, in the order of keys.
-    pub(crate) const ALL: [Self; 17] = [
+    pub(crate) const ALL: [Self; 20] = [
         Self::Conversation,
         Self::Member,
         Self::Entry,
@@ -45,12 +48,15 @@ impl Table {
         Self::Own,
         Self::Recalled,
         Self::Work,
+        Self::Note,
         Self::User,
         Self::Device,
         Self::Binding,
         Self::Token,
         Self::Cursor,
         Self::Place,
+        Self::Contact,
+        Self::ProfileChange,
         Self::Trace,
         Self::Event,
         Self::EventCursor,
@@ -81,12 +87,15 @@ impl Table {
             Key::Own(..) => Self::Own,
             Key::Recalled(..) => Self::Recalled,
             Key::Work(..) => Self::Work,
+            Key::Note(..) => Self::Note,
             Key::User(..) => Self::User,
             Key::Device(..) => Self::Device,
             Key::Binding(..) => Self::Binding,
             Key::Token(..) => Self::Token,
             Key::Cursor(..) => Self::Cursor,
             Key::Place(..) => Self::Place,
+            Key::Contact(..) => Self::Contact,
+            Key::ProfileChange(..) => Self::ProfileChange,
             Key::Trace(..) => Self::Trace,
             Key::Event(..) => Self::Event,
             Key::EventCursor(..) => Self::EventCursor,
@@ -169,6 +178,9 @@ pub(crate) fn encode(key: &Key, out: Vec<u8>) -> Vec<u8> {
         Key::Message(id) => bytes.raw(id.as_bytes()),
         Key::Own(id, uid, seq) => bytes.text(id.as_str()).text(uid.as_str()).number(*seq),
         Key::Work(lane, id) => bytes.raw(&[lane.0]).text(id.as_str()),
+        Key::Note(from, to) => {
+            bytes.text(from.as_str()).optional(to.as_ref().map(|uid| uid.as_str()))
+        }
         Key::User(uid) => bytes.text(uid.as_str()),
         Key::Device(uid, device) => bytes.text(uid.as_str()).text(device.as_str()),
         Key::Binding(uid, device, provider, credential) => {
@@ -181,6 +193,9 @@ pub(crate) fn encode(key: &Key, out: Vec<u8>) -> Vec<u8> {
             bytes.text(uid.as_str()).text(device.as_str()).text(id.as_str())
         }
         Key::Place(uid, id) => bytes.text(uid.as_str()).text(id.as_str()),
+        Key::Contact(uid, other) | Key::ProfileChange(uid, other) => {
+            bytes.text(uid.as_str()).text(other.as_str())
+        }
         Key::Trace(uid, id, at, n) => bytes
             .optional(uid.as_ref().map(|uid| uid.as_str()))
             .text(id.as_str())
@@ -239,10 +254,13 @@ impl Span {
                 Self::between(Table::Recalled, above, recalled.end())
             }
             Scan::Work => Self::whole(Table::Work),
+            Scan::Notes => Self::whole(Table::Note),
             Scan::Devices(uid) => of_user(Table::Device, uid.as_str()),
             Scan::Bindings(uid) => of_user(Table::Binding, uid.as_str()),
             Scan::Cursors(uid) => of_user(Table::Cursor, uid.as_str()),
             Scan::Places(uid) => of_user(Table::Place, uid.as_str()),
+            Scan::Contacts(uid) => of_user(Table::Contact, uid.as_str()),
+            Scan::ProfileChanges(uid) => of_user(Table::ProfileChange, uid.as_str()),
             Scan::Trace { uid, conversation, from: WallMs(from), limit } => {
                 let uid = uid.as_ref().map(|uid| uid.as_str());
                 let trace = Bytes::of(Table::Trace).optional(uid).text(conversation.as_str());

@@ -38,9 +38,16 @@ pub(crate) fn range(rows: &BTreeMap<Key, Row>, scan: &Scan) -> Vec<Row> {
             let first = Key::Work(Lane(0), least_conversation());
             take_while(rows, &first, |key| matches!(key, Key::Work(..)))
         }
-        Scan::Devices(_) | Scan::Bindings(_) | Scan::Cursors(_) | Scan::Places(_) => {
-            of_user(rows, scan)
+        Scan::Notes => {
+            let first = Key::Note(least_uid(), None);
+            take_while(rows, &first, |key| matches!(key, Key::Note(..)))
         }
+        Scan::Devices(_)
+        | Scan::Bindings(_)
+        | Scan::Cursors(_)
+        | Scan::Places(_)
+        | Scan::Contacts(_)
+        | Scan::ProfileChanges(_) => of_user(rows, scan),
         Scan::Trace { uid, conversation, from, limit } => {
             let at = |at, n| Key::Trace(uid.clone(), conversation.clone(), at, n);
             oldest_of(rows, at(*from, 0)..=at(WallMs(u64::MAX), u64::MAX), *limit)
@@ -74,6 +81,16 @@ fn of_user(rows: &BTreeMap<Key, Row>, scan: &Scan) -> Vec<Row> {
             rows,
             &Key::Place(uid.clone(), least_conversation()),
             |key| matches!(key, Key::Place(of, _) if of == uid),
+        ),
+        Scan::Contacts(uid) => take_while(
+            rows,
+            &Key::Contact(uid.clone(), least_uid()),
+            |key| matches!(key, Key::Contact(of, _) if of == uid),
+        ),
+        Scan::ProfileChanges(uid) => take_while(
+            rows,
+            &Key::ProfileChange(uid.clone(), least_uid()),
+            |key| matches!(key, Key::ProfileChange(of, _) if of == uid),
         ),
         _ => Vec::new(),
     }

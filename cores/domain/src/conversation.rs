@@ -292,10 +292,6 @@ impl Conversation {
             return Err(Reject::Internal.into());
         };
         let found = self.message_for(rows, by, target)?;
-        let (above, upto) = self.visible(by).ok_or(Reject::NotMember)?;
-        if target <= above || target > upto {
-            return Err(Reject::UnknownMessage.into());
-        }
         if matches!(kind, EntryKind::Edit { .. }) && found.from != *by {
             return Err(Reject::Forbidden.into());
         }
@@ -304,10 +300,14 @@ impl Conversation {
         Ok(self.append(by, kind, draft, own_before, now, random))
     }
 
-    /// A message that is still there, for a member who has something to say of it.
+    /// A message that is still there, for a member who sees it and has something to say of it.
     fn message_for(&self, rows: &dyn Rows, by: &Uid, target: Seq) -> Result<Arc<Entry>, Stop> {
         if !self.is_member(by) {
             return Err(Reject::NotMember.into());
+        }
+        let (above, upto) = self.visible(by).ok_or(Reject::NotMember)?;
+        if target <= above || target > upto {
+            return Err(Reject::UnknownMessage.into());
         }
         let found = self.entry(rows, target)?.ok_or(Reject::UnknownMessage)?;
         if !found.is_countable() || found.recalled {
@@ -367,18 +367,20 @@ impl Conversation {
         if self.members().count() + added.len() > limits::GROUP_MEMBERS_MAX {
             return Err(Reject::LimitReached);
         }
-        let head = self.row.head;
-        let content = members_content(&added, &removed);
-        let draft = Draft::system(content, now, random);
+        let place = self.row.head + 1;
         // Who leaves still sees the entry that says so; who joins sees it too.
         for uid in &added {
-            self.put_member(uid, head, None, by);
+            self.put_member(uid, place, true);
         }
+        let new_owner = self.hand_over(&removed);
+        let content = members_content(&added, &removed, new_owner.as_ref());
+        let draft = Draft::system(content, now, random);
         let mut accepted = self.append(by, EntryKind::Members, draft, own_before, now, random);
         for uid in &removed {
-            self.put_member(uid, head, Some(head + 1), by);
+            self.put_member(uid, place, false);
         }
-        for uid in added.into_iter().chain(removed) {
+        let changed: BTreeSet<&Uid> = added.into_iter().chain(removed).chain(&new_owner).collect();
+        for uid in changed {
             if let Some(member) = self.members.get(uid) {
                 accepted.writes.push(Write::Put(Row::Member(member.clone())));
             }
@@ -386,21 +388,26 @@ impl Conversation {
         Ok(accepted)
     }
 
-    fn put_member(&mut self, uid: &Uid, joined: Seq, left: Option<Seq>, owner: &Uid) {
+    /// Somebody joins or leaves with the entry at `place`.
+    fn put_member(&mut self, uid: &Uid, place: Seq, joins: bool) {
+        let (joined, joined_ordinal) = (place - 1, self.row.ordinal);
+        let is_owner = self.row.owner.as_ref() == Some(uid);
+        let conversation = &self.row.conversation;
         let row = self.members.entry(uid.clone()).or_insert_with(|| MemberRow {
-            conversation: self.row.conversation.clone(),
+            conversation: conversation.clone(),
             uid: uid.clone(),
-            is_owner: self.row.owner.as_ref() == Some(uid) || (joined == 0 && owner == uid),
+            is_owner,
             joined,
-            joined_ordinal: self.row.ordinal,
+            joined_ordinal,
             left: None,
+            changed: place,
         });
-        if left.is_none() && row.left.is_some() {
-            row.joined = joined;
-            row.joined_ordinal = self.row.ordinal;
+        if joins {
+            (row.joined, row.joined_ordinal) = (joined, joined_ordinal);
         }
-        row.left = left;
-        if left.is_none() {
+        (row.is_owner, row.changed) = (is_owner, place);
+        row.left = (!joins).then_some(place);
+        if joins {
             self.index(uid);
         } else if let Some(uids) = self.lanes.get_mut(&Lane::of_user(uid)) {
             uids.remove(uid);
@@ -502,13 +509,14 @@ const NAMES_MAX: usize = 100;
 
 /// The content of a membership entry. Of what needs escaping in JSON, a uid may only hold
 /// backslashes.
-fn members_content(added: &[&Uid], removed: &[&Uid]) -> String {
+fn members_content(added: &[&Uid], removed: &[&Uid], new_owner: Option<&Uid>) -> String {
+    let quoted = |uid: &Uid| format!("\"{}\"", uid.as_str().replace('\\', "\\\\"));
     let list = |uids: &[&Uid]| {
-        let quoted = uids.iter().take(NAMES_MAX).map(|uid| uid.as_str().replace('\\', "\\\\"));
-        quoted.map(|uid| format!("\"{uid}\"")).collect::<Vec<_>>().join(",")
+        uids.iter().take(NAMES_MAX).map(|uid| quoted(uid)).collect::<Vec<_>>().join(",")
     };
+    let owner = new_owner.map_or(String::new(), |uid| format!(r#","owner":{}"#, quoted(uid)));
     format!(
-        r#"{{"type":"members","added":[{}],"added_count":{},"removed":[{}],"removed_count":{}}}"#,
+        r#"{{"type":"members","added":[{}],"added_count":{},"removed":[{}],"removed_count":{}{owner}}}"#,
         list(added),
         added.len(),
         list(removed),

@@ -18,12 +18,15 @@ pub enum Key {
     Own(ConversationId, Uid, Seq),
     Recalled(ConversationId, Seq),
     Work(Lane, ConversationId),
+    Note(Uid, Option<Uid>),
     User(Uid),
     Device(Uid, DeviceId),
     Binding(Uid, DeviceId, String, String),
     Token(String, String, Secret<String>),
     Cursor(Uid, DeviceId, ConversationId),
     Place(Uid, ConversationId),
+    Contact(Uid, Uid),
+    ProfileChange(Uid, Uid),
     Trace(Option<Uid>, ConversationId, WallMs, u64),
     Event(u64),
     EventCursor(String),
@@ -42,6 +45,7 @@ impl Row {
             Self::Own(r) => Key::Own(r.conversation.clone(), r.uid.clone(), r.seq),
             Self::Recalled(r) => Key::Recalled(r.conversation.clone(), r.seq),
             Self::Work(r) => Key::Work(r.lane, r.conversation.clone()),
+            Self::Note(r) => Key::Note(r.from.clone(), r.to.as_ref().map(|(uid, _)| uid.clone())),
             Self::User(r) => Key::User(r.uid.clone()),
             Self::Device(r) => Key::Device(r.uid.clone(), r.device_id.clone()),
             Self::Binding(r) => Key::Binding(
@@ -55,6 +59,8 @@ impl Row {
                 Key::Cursor(r.uid.clone(), r.device_id.clone(), r.conversation.clone())
             }
             Self::Place(r) => Key::Place(r.uid.clone(), r.conversation.clone()),
+            Self::Contact(r) => Key::Contact(r.uid.clone(), r.other.clone()),
+            Self::ProfileChange(r) => Key::ProfileChange(r.uid.clone(), r.other.clone()),
             Self::Trace(r) => Key::Trace(r.uid.clone(), r.conversation.clone(), r.at, r.n),
             Self::Event(r) => Key::Event(r.number),
             Self::EventCursor(r) => Key::EventCursor(r.receiver.clone()),
@@ -87,6 +93,8 @@ pub enum Scan {
     RecalledAbove(ConversationId, Seq),
     /// All work rows.
     Work,
+    /// All notes.
+    Notes,
     /// A user's devices.
     Devices(Uid),
     /// Bindings of all devices of a user.
@@ -95,6 +103,10 @@ pub enum Scan {
     Cursors(Uid),
     /// All places of a user.
     Places(Uid),
+    /// A user's contacts, removed ones included.
+    Contacts(Uid),
+    /// Whom of those a user knows looks different.
+    ProfileChanges(Uid),
     /// Trace rows of one user (or of the conversation itself) in a conversation from a time on.
     Trace {
         /// For whom.

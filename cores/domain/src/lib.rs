@@ -9,6 +9,7 @@
 //!
 //! Read [`Row`] and [`Store`] first, then [`Conversation`] and [`User`].
 
+mod contact;
 mod conversation;
 mod device;
 mod keys;
@@ -19,19 +20,23 @@ pub mod read;
 mod rows;
 mod stop;
 mod store;
+mod sync;
 mod user;
 mod verify;
 
+pub use contact::{Contacted, ContactsHead, Said};
 pub use conversation::{Accepted, Conversation, Draft};
 pub use device::Device;
 pub use keys::{Key, Scan};
 pub use link::{Deadlines, Link, Reach, ReachEvent, Told};
 pub use place::Place;
 pub use rows::{
-    BindingRow, ConversationRow, CursorRow, DeviceRow, EventCursorRow, EventRow, MemberRow,
-    MessageRow, OwnRow, PlaceRow, RecalledRow, Row, SentRow, TokenRow, TraceRow, UserRow, WorkRow,
+    BindingRow, ContactRow, ConversationRow, CursorRow, DeviceRow, EventCursorRow, EventRow,
+    MemberRow, MessageRow, NoteRow, OwnRow, PlaceRow, ProfileChangeRow, RecalledRow, Row, SentRow,
+    TokenRow, TraceRow, UserRow, WorkRow,
 };
 pub use stop::Stop;
 pub use store::{Commit, CommitNo, Durability, Missing, Rows, Store, Submitted, Write};
+pub use sync::{Changed, SyncPoint};
 pub use user::{Changes, User};
 pub use verify::{Report, Verifier};

@@ -44,6 +44,8 @@ impl Place {
             version: 0,
             version_head: 0,
             offline_said: joined,
+            is_owner: false,
+            listed: 0,
         };
         Self {
             row,

@@ -4,8 +4,11 @@ use std::sync::Arc;
 
 use nightjar_model::{ClientMsgId, ConversationId, Entry, MessageId, Seq, Uid};
 
+use crate::contact::Said;
 use crate::keys::{Key, Scan};
-use crate::rows::{ConversationRow, MessageRow, Row, SentRow, TokenRow, UserRow};
+use crate::rows::{
+    ContactRow, ConversationRow, MessageRow, NoteRow, Row, SentRow, TokenRow, UserRow,
+};
 use crate::store::{Missing, Rows};
 
 macro_rules! one {
@@ -40,10 +43,26 @@ one!(
     user(uid: &Uid) -> User(UserRow), Key::User(uid.clone())
 );
 one!(
+    /// What another user is to a user.
+    contact(uid: &Uid, other: &Uid) -> Contact(ContactRow), Key::Contact(uid.clone(), other.clone())
+);
+one!(
     /// Whose a push token is.
     token(provider: &str, credential: &str, token: &nightjar_model::Secret<String>) -> Token(TokenRow),
     Key::Token(provider.to_owned(), credential.to_owned(), token.clone())
 );
+
+/// What a user's lane still has to tell another of their contact.
+///
+/// # Errors
+/// [`Missing`] when the row is not at hand.
+pub fn note(rows: &dyn Rows, from: &Uid, to: &Uid) -> Result<Option<Said>, Missing> {
+    let key = Key::Note(from.clone(), Some(to.clone()));
+    Ok(rows.load(&key)?.and_then(|row| match row {
+        Row::Note(NoteRow { to: Some((_, said)), .. }) => Some(said),
+        _ => None,
+    }))
+}
 
 /// One entry of a log.
 ///

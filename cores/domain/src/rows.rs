@@ -1,10 +1,12 @@
 //! The typed rows. Each holds absolute values: writing one twice is writing it once.
 
 use nightjar_model::{
-    Binding, ClientMsgId, ConversationId, ConversationKind, DeviceId, Entry, Lane, MessageId,
-    Platform, Seq, Step, Uid, WallMs,
+    Binding, ClientMsgId, ContactState, ConversationId, ConversationKind, DeviceId, Entry, Lane,
+    MessageId, Platform, Seq, Step, Uid, WallMs,
 };
 use serde::{Deserialize, Serialize};
+
+use crate::contact::{ContactsHead, Said};
 
 /// One row of the store.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -26,6 +28,8 @@ pub enum Row {
     Recalled(RecalledRow),
     /// A user lane has something open in a conversation.
     Work(WorkRow),
+    /// What a user lane still has to tell others.
+    Note(NoteRow),
     /// A user.
     User(UserRow),
     /// A device of a user.
@@ -38,6 +42,10 @@ pub enum Row {
     Cursor(CursorRow),
     /// How far a user is in a conversation.
     Place(PlaceRow),
+    /// What another user is to a user.
+    Contact(ContactRow),
+    /// Somebody a user knows looks different.
+    ProfileChange(ProfileChangeRow),
     /// Something that happened to messages of a user.
     Trace(TraceRow),
     /// A webhook event.
@@ -59,12 +67,15 @@ impl Row {
             Self::Own(_) => "own",
             Self::Recalled(_) => "recalled",
             Self::Work(_) => "work",
+            Self::Note(_) => "note",
             Self::User(_) => "user",
             Self::Device(_) => "device",
             Self::Binding(_) => "binding",
             Self::Token(_) => "token",
             Self::Cursor(_) => "cursor",
             Self::Place(_) => "place",
+            Self::Contact(_) => "contact",
+            Self::ProfileChange(_) => "profile_change",
             Self::Trace(_) => "trace",
             Self::Event(_) => "event",
             Self::EventCursor(_) => "event_cursor",
@@ -108,6 +119,9 @@ pub struct MemberRow {
     pub joined_ordinal: u64,
     /// They see entries up to this place; `None` while they are a member.
     pub left: Option<Seq>,
+    /// The place of the entry that last changed this membership.
+    #[serde(default)]
+    pub changed: Seq,
 }
 
 /// Owned by the conversation's lane; kept for [`nightjar_model::limits::IDEMPOTENCY_KEPT_MS`].
@@ -187,8 +201,18 @@ pub struct UserRow {
     pub name: Option<String>,
     /// Picture address.
     pub avatar: Option<String>,
+    /// How often name or picture were changed.
+    #[serde(default)]
+    pub profile_version: u64,
     /// The user's counter (sync version and badge version) stays below this.
     pub counter_ceiling: u64,
+    /// When the first sync token was given out: tokens of another life of the store name another
+    /// moment. 0 before.
+    #[serde(default)]
+    pub tokens_born: WallMs,
+    /// What there is to know of the contacts without reading them.
+    #[serde(default)]
+    pub contacts: ContactsHead,
     /// Tokens issued before are refused, whatever the device.
     pub tokens_valid_from: WallMs,
 }
@@ -286,6 +310,54 @@ pub struct PlaceRow {
     pub version_head: Seq,
     /// Up to here `message.offline` was said.
     pub offline_said: Seq,
+    /// Whether the user may change the group.
+    #[serde(default)]
+    pub is_owner: bool,
+    /// The user's counter when the group, or the peer of a direct conversation, was last listed as
+    /// new; 0 when it is to be.
+    #[serde(default)]
+    pub listed: u64,
+}
+
+/// Owned by the user's lane. With state `None` and not blocked, it says that the contact is gone,
+/// for [`nightjar_model::limits::CHANGES_KEPT_MS`].
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ContactRow {
+    /// Whose.
+    pub uid: Uid,
+    /// Who.
+    pub other: Uid,
+    /// What they are.
+    pub state: ContactState,
+    /// The user's counter at the last change.
+    pub version: u64,
+    /// When that was.
+    pub at: WallMs,
+}
+
+/// Owned by the user's lane; written by the other's with version 0, and kept for
+/// [`nightjar_model::limits::CHANGES_KEPT_MS`] once it was told.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ProfileChangeRow {
+    /// Who is to know.
+    pub uid: Uid,
+    /// Who looks different.
+    pub other: Uid,
+    /// The user's counter when it was first told; 0 before.
+    pub version: u64,
+    /// When that was.
+    pub at: WallMs,
+}
+
+/// Written by the lane of `from` with what is to be told, removed in the commit of the lane that
+/// took it. A later note to the same user takes the place of an earlier one.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct NoteRow {
+    /// Who tells.
+    pub from: Uid,
+    /// Whom and what of their contact; `None` tells everybody who knows them that they look
+    /// different.
+    pub to: Option<(Uid, Said)>,
 }
 
 /// Steps of a range of entries. `uid` is `None` for steps of the conversation itself.

@@ -4,13 +4,15 @@ use std::collections::BTreeMap;
 
 use nightjar_model::{Binding, ConversationId, DeviceId, Entry, Seq, Uid, WallMs, limits};
 
+use crate::contact::ContactsHead;
 use crate::conversation::Conversation;
 use crate::device::Device;
 use crate::keys::{Key, Scan};
 use crate::place::Place;
 use crate::read;
-use crate::rows::{BindingRow, CursorRow, Row, TokenRow, UserRow};
+use crate::rows::{BindingRow, CursorRow, PlaceRow, Row, TokenRow, UserRow};
 use crate::store::{Missing, Rows, Write};
+use crate::sync::Changed;
 
 /// Numbers of the user's counter reserved at a time: one durable row pays for so many.
 const COUNTER_BLOCK: u64 = 4096;
@@ -58,6 +60,9 @@ impl User {
             uid: uid.clone(),
             name: None,
             avatar: None,
+            profile_version: 0,
+            tokens_born: WallMs(0),
+            contacts: ContactsHead::default(),
             counter_ceiling: 0,
             tokens_valid_from: WallMs(0),
         });
@@ -71,10 +76,11 @@ impl User {
             unread: 0,
         };
         user.load_devices(rows)?;
-        let fresh = user.counter;
         for row in rows.scan(&Scan::Places(uid.clone()))? {
             if let Row::Place(row) = row {
-                let place = Place::load(rows, row, fresh)?;
+                let place = Place::load(rows, row, user.counter)?;
+                // No two changes share a version, so that a page may end between any two.
+                user.counter += u64::from(place.version() == user.counter);
                 user.unread += place.unread();
                 user.places.insert(place.row.conversation.clone(), place);
             }
@@ -133,18 +139,30 @@ impl User {
         self.places.values()
     }
 
+    /// The user's counter.
+    pub(crate) fn counter(&self) -> u64 {
+        self.counter
+    }
+
     /// Counts one more change.
-    fn bump(&mut self) -> u64 {
+    pub(crate) fn bump(&mut self) -> u64 {
         self.counter += 1;
         self.counter
     }
 
-    fn reserve(&mut self, changes: &mut Changes) {
+    pub(crate) fn reserve(&mut self, changes: &mut Changes) {
+        if self.counter >= self.row.counter_ceiling {
+            self.write_reserved(changes);
+        }
+    }
+
+    /// Writes the user's row with the counter reserved.
+    pub fn write_reserved(&mut self, changes: &mut Changes) {
         if self.counter >= self.row.counter_ceiling {
             self.row.counter_ceiling = self.counter + COUNTER_BLOCK;
-            changes.put(Row::User(self.row.clone()));
-            changes.needs_power = true;
         }
+        changes.put(Row::User(self.row.clone()));
+        changes.needs_power = true;
     }
 
     /// Creates the place when the user is new to the conversation, and keeps its membership.
@@ -161,10 +179,16 @@ impl User {
         let member = conversation.membership(&self.row.uid);
         let (joined, ordinal, left) =
             member.map_or((0, 0, None), |row| (row.joined, row.joined_ordinal, row.left));
+        let is_owner = member.is_some_and(|row| row.is_owner);
         match self.places.get_mut(id) {
-            Some(place) if place.row.left == left && place.row.joined >= joined => {}
+            Some(place)
+                if place.row.left == left
+                    && place.row.joined >= joined
+                    && place.row.is_owner == is_owner => {}
             Some(place) if place.row.joined >= joined => {
                 place.row.left = left;
+                place.row.is_owner = is_owner;
+                place.row.listed = 0;
                 changes.put(Row::Place(place.row_to_write()));
             }
             _ => {
@@ -172,6 +196,7 @@ impl User {
                 let own = if joined == 0 { 0 } else { read::own_ordinal(rows, id, uid, joined)? };
                 let mut place = Place::new(uid, id, joined, ordinal, own);
                 place.row.left = left;
+                place.row.is_owner = is_owner;
                 if let Some(old) = self.places.get(id) {
                     self.unread -= old.unread();
                 }
@@ -237,37 +262,29 @@ impl User {
         }
     }
 
-    /// Conversations changed above a version, the most recent first, and the rows to write before
-    /// a token that covers them is given out.
-    pub fn changed_since(
-        &mut self,
-        version: u64,
-        limit: usize,
-        changes: &mut Changes,
-    ) -> (Vec<ConversationId>, u64, bool) {
-        self.reserve(changes);
-        let mut changed: Vec<(u64, ConversationId)> = self
-            .places
-            .values()
-            .filter(|place| place.version() > version)
-            .map(|place| (place.version(), place.row.conversation.clone()))
-            .collect();
-        changed.sort();
-        // Pages ascend in version so that the last one of a page is a token; equal versions stay
-        // on one page.
-        let last = changed.get(limit.saturating_sub(1)).map(|(version, _)| *version);
-        let end = changed.partition_point(|(version, _)| last.is_none_or(|last| *version <= last));
-        let more = end < changed.len();
-        changed.truncate(end);
-        for (_, id) in &changed {
-            if let Some(place) = self.places.get_mut(id)
+    /// Places that are to be listed as new.
+    pub(crate) fn unlisted(&self) -> Vec<ConversationId> {
+        let unlisted = self.places.values().filter(|place| place.row.listed == 0);
+        unlisted.map(|place| place.row.conversation.clone()).collect()
+    }
+
+    /// The place is listed as new under this version; its row, to be written.
+    pub(crate) fn list_place(&mut self, id: &ConversationId, version: u64) -> Option<PlaceRow> {
+        let place = self.places.get_mut(id)?;
+        place.row.listed = version;
+        Some(place.row.clone())
+    }
+
+    /// Versions of conversations that are given out and not written yet.
+    pub(crate) fn write_versions(&mut self, given: &[(u64, Changed)], changes: &mut Changes) {
+        for (_, changed) in given {
+            if let Changed::Conversation(id) = changed
+                && let Some(place) = self.places.get_mut(id)
                 && place.version_is_unwritten()
             {
                 changes.put(Row::Place(place.row_to_write()));
             }
         }
-        let next = changed.last().map_or(version, |(version, _)| *version);
-        (changed.into_iter().rev().map(|(_, id)| id).collect(), next, more)
     }
 
     /// A device that starts at the heads of this moment.

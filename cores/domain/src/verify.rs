@@ -1,5 +1,7 @@
 //! Whether a stopped store is whole: `nightjar verify` feeds every row and prints the report.
 
+mod contacts;
+
 use std::collections::{BTreeMap, BTreeSet};
 
 use nightjar_model::{ConversationId, DeviceId, Entry, Lane, Seq, Uid};
@@ -20,6 +22,7 @@ pub struct Verifier {
     /// device itself explains it.
     unsettled: BTreeMap<(Uid, ConversationId), Vec<(DeviceId, Seq)>>,
     signed_out: BTreeSet<(Uid, DeviceId)>,
+    contacts: contacts::Contacts,
 }
 
 /// What one log came to so far.
@@ -66,6 +69,8 @@ impl Verifier {
             Row::Device(row) if row.signed_out => {
                 self.signed_out.insert((row.uid.clone(), row.device_id.clone()));
             }
+            Row::User(row) => self.contacts.user(row),
+            Row::Contact(row) => self.contacts.contact(row),
             Row::Cursor(row) => self.cursor(row),
             Row::Place(row) => {
                 let head = self.head(&row.conversation);
@@ -178,6 +183,9 @@ impl Verifier {
                     ));
                 }
             }
+        }
+        for problem in std::mem::take(&mut self.contacts).problems() {
+            self.problem(problem);
         }
         let count = |table| self.report.rows.get(table).copied().unwrap_or(0);
         if count("message") != count("own") {

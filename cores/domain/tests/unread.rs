@@ -258,7 +258,9 @@ fn take(step: &Step, plain: &mut Plain, real: &mut Real) {
             let target = target % (plain.head() + 1);
             let found = target.checked_sub(1).map(|at| plain.log[at as usize]);
             let may = found.is_some_and(|(from, is_countable)| {
-                is_countable && (from == by || by == 0) && !plain.recalled.contains_key(&target)
+                let is_seen = target > plain.sight(by).0;
+                let is_there = is_countable && !plain.recalled.contains_key(&target);
+                is_seen && is_there && (from == by || by == 0)
             });
             assert_eq!(real.recall(by, target), may, "recall of {target} by {by}");
             if may {

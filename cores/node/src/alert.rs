@@ -328,6 +328,7 @@ impl Node {
             app_state: device.app_state(),
             due: device.fell_due(id, entry.seq).unwrap_or(due),
             is_member: conversation.is_member(&key.uid),
+            blocked: user.blocks(&entry.from),
             signed_out: device.row.signed_out,
             surfaced: false,
             read: false,

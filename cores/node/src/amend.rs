@@ -51,6 +51,7 @@ impl Node {
         if !self.with_conversation(ctx, id)? {
             return Err(Reject::UnknownConversation.into());
         }
+        self.check_not_blocked(ctx, by, id)?;
         let conversation = self.conversations.get_mut(id).expect("it was loaded above");
         let accepted = conversation.amend(ctx.rows, by, kind, content, ctx.now, &ctx.id_bytes())?;
         let place = accepted.entry.seq;

@@ -1,36 +1,12 @@
-//! Where devices can be pushed, and users as the operator keeps them.
+//! Where devices can be pushed.
 
 use nightjar_domain::{Changes, Device, Row, Stop, read};
 use nightjar_model::sabotage::Sabotage;
-use nightjar_model::{Binding, BindingKey, DeviceId, Reject, Reply, Uid, UserView, limits};
+use nightjar_model::{Binding, BindingKey, DeviceId, Reject, Reply, Uid, limits};
 
 use crate::node::{Ctx, Node};
 
 impl Node {
-    pub(crate) fn put_user(
-        &mut self,
-        ctx: Ctx<'_>,
-        uid: &Uid,
-        name: Option<String>,
-        avatar: Option<String>,
-    ) -> Result<Reply, Stop> {
-        let too_long = |text: &Option<String>| {
-            text.as_ref().is_some_and(|text| text.len() > limits::NAME_BYTES_MAX)
-        };
-        if too_long(&name) {
-            return Err(Reject::TooLarge.into());
-        }
-        let user = self.with_user(ctx, uid)?;
-        user.row.name = name.or_else(|| user.row.name.take());
-        user.row.avatar = avatar.or_else(|| user.row.avatar.take());
-        let row = user.row.clone();
-        let view =
-            UserView { uid: uid.clone(), name: row.name.clone(), avatar: row.avatar.clone() };
-        self.changes.put(Row::User(row));
-        self.changes.needs_power = true;
-        Ok(Reply::User(view))
-    }
-
     /// Gives a device a binding. The token is its alone from then on.
     pub(crate) fn bind(
         &mut self,

@@ -39,7 +39,8 @@ impl Node {
         let mut entries = Vec::with_capacity(found.len());
         for ((id, seq), entry) in found {
             let read = user.place(&id).map_or(0, |place| place.row.read);
-            let alert = seq > read && is_news(&entry, uid, ctx.now.wall);
+            let alert =
+                seq > read && !user.blocks(&entry.from) && is_news(&entry, uid, ctx.now.wall);
             entries.push((entry, alert));
         }
         Ok(Reply::Fetched(Box::new(FetchedView { entries, unread, bv, withdraw })))

@@ -235,6 +235,7 @@ impl Node {
             app_state: device.app_state(),
             due,
             is_member: true,
+            blocked: user.blocks(&entry.from),
             signed_out: device.row.signed_out,
             surfaced: false,
             read: false,

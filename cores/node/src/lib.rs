@@ -13,6 +13,7 @@ mod aggregates;
 mod alert;
 mod amend;
 mod bindings;
+mod contacts;
 mod deadlines;
 mod device;
 mod fetch;

@@ -9,6 +9,7 @@ use nightjar_model::sabotage::Sabotage;
 use nightjar_model::{ConnId, ConversationId, DeviceId, Lane, Mono, Now, Reject, Reply, Seq, Uid};
 use nightjar_push::{Queue, Ticket};
 
+use crate::contacts::Notes;
 use crate::flush::Flush;
 use crate::pending::Pending;
 use crate::presence::Presence;
@@ -44,6 +45,7 @@ pub struct Node {
     pub(crate) tickets: BTreeMap<Ticket, crate::alert::InFlight>,
     pub(crate) recorder: Recorder,
     pub(crate) presence: Presence,
+    pub(crate) notes: Notes,
     /// Of the input that is being handled.
     pub(crate) changes: Changes,
     /// Of the inputs before it in this turn.
@@ -101,6 +103,7 @@ impl Node {
             queue: Queue::new(config.pushes_in_flight_max),
             recorder: Recorder::open(rows, config.events, now)?,
             presence: Presence::default(),
+            notes: Notes::open(rows)?,
             config,
             conversations: BTreeMap::new(),
             users: BTreeMap::new(),
@@ -226,6 +229,9 @@ impl Node {
                 self.react(ctx, &me.uid, (&conversation, seq), (&emoji, remove), conn)
             }
             Command::Typing(target) => self.typing(ctx, &me, &target),
+            Command::Contact { uid, action } => {
+                self.contact(ctx, &me.uid, &uid, action, Some(conn))
+            }
             Command::Presence(command) => self.presence(ctx, &me, &command),
             Command::Ack(items) => self.ack(ctx, &me, &items),
             Command::Read { conversation, seq } => self.read(ctx, &me, &conversation, seq),
@@ -248,6 +254,10 @@ impl Node {
     fn command_of_operator(&mut self, ctx: Ctx<'_>, command: Command) -> Result<Reply, Stop> {
         match command {
             Command::PutUser { uid, name, avatar } => self.put_user(ctx, &uid, name, avatar),
+            Command::ContactAs { uid, other, action } => {
+                self.contact(ctx, &uid, &other, action, None)
+            }
+            Command::Contacts { uid } => self.contacts(ctx, &uid),
             Command::CreateGroup { group, name, owner, members } => {
                 self.create_group(ctx, &group, name, &owner, &members)
             }
@@ -303,12 +313,13 @@ impl Node {
             let ctx = Ctx { rows, now, random };
             if has_room {
                 node.work_off(ctx)?;
+                node.pass_notes(ctx)?;
             }
             node.fire_deadlines(ctx)?;
             node.fire_withdrawals(ctx);
             node.tell_presence(ctx)?;
             let more = node.let_pushes_leave(ctx)?;
-            let goes_on = has_room && (node.flush(ctx) || !node.ready.is_empty());
+            let goes_on = has_room && (node.flush(ctx) || node.is_ready());
             Ok(more || goes_on)
         })
     }
@@ -339,7 +350,7 @@ impl Node {
     /// room.
     #[must_use]
     pub fn wait_until(&self, has_room: bool) -> Option<Mono> {
-        if has_room && !self.ready.is_empty() {
+        if has_room && self.is_ready() {
             return Some(Mono(0));
         }
         let deadline = self.timers.first().filter(|_| !self.waits_for_safe);
@@ -355,6 +366,11 @@ impl Node {
     #[must_use]
     pub fn waits_for_safe(&self) -> bool {
         self.waits_for_safe
+    }
+
+    /// Whether something waits that only needs its turn.
+    fn is_ready(&self) -> bool {
+        !self.ready.is_empty() || !self.notes.is_empty()
     }
 
     /// Counters since the node was opened.

@@ -86,11 +86,15 @@ fn is_in(scan: &Scan, key: &Key) -> bool {
         (Scan::RecalledAbove(conversation, above), Key::Recalled(id, seq)) => {
             id == conversation && seq > above
         }
-        (Scan::Work, Key::Work(..)) | (Scan::LastEvent, Key::Event(_)) => true,
+        (Scan::Work, Key::Work(..))
+        | (Scan::Notes, Key::Note(..))
+        | (Scan::LastEvent, Key::Event(_)) => true,
         (Scan::Devices(uid), Key::Device(of, _))
         | (Scan::Bindings(uid), Key::Binding(of, ..))
         | (Scan::Cursors(uid), Key::Cursor(of, ..))
-        | (Scan::Places(uid), Key::Place(of, _)) => of == uid,
+        | (Scan::Places(uid), Key::Place(of, _))
+        | (Scan::Contacts(uid), Key::Contact(of, _))
+        | (Scan::ProfileChanges(uid), Key::ProfileChange(of, _)) => of == uid,
         (Scan::Trace { uid, conversation, from, .. }, Key::Trace(of, id, at, _)) => {
             of == uid && id == conversation && at >= from
         }

@@ -102,7 +102,8 @@ impl Presence {
 
 impl Node {
     /// Looks at users, no longer looks at users, says something of oneself. Answers those of
-    /// `subscribe` whom the asker may see: people they have a direct conversation with.
+    /// `subscribe` whom the asker may see: people they have a direct conversation with, and who did
+    /// not block them.
     ///
     /// # Errors
     /// [`Reject::LimitReached`] above [`limits::PRESENCE_MAX`] users on one connection.
@@ -116,8 +117,9 @@ impl Node {
         let mut seen = Vec::new();
         for uid in &command.subscribe {
             let id = ConversationId::direct(&me.uid, uid);
-            if read::conversation(ctx.rows, &id)?.is_some_and(|row| row.head > 0) {
-                self.with_user(ctx, uid)?;
+            if read::conversation(ctx.rows, &id)?.is_some_and(|row| row.head > 0)
+                && !self.with_user(ctx, uid)?.blocks(&me.uid)
+            {
                 seen.push(uid);
             }
         }
@@ -137,6 +139,23 @@ impl Node {
             views.push(self.presence.watch(me.conn, view)?);
         }
         Ok(Reply::Presence(views))
+    }
+
+    /// `other` no longer looks at the user: who is blocked last sees them go.
+    pub(crate) fn hide_from(&mut self, uid: &Uid, other: &Uid) {
+        let devices = self.users.get(other).into_iter().flat_map(|user| user.devices.values());
+        let conns: Vec<ConnId> =
+            devices.filter_map(|device| device.link.as_ref().map(|link| link.conn)).collect();
+        for conn in conns {
+            let watching = self.presence.watching.get_mut(&conn);
+            if !watching.is_some_and(|watching| watching.remove(uid)) {
+                continue;
+            }
+            self.presence.unwatch(conn, uid);
+            let uid = uid.clone();
+            let gone = PresenceView { uid, online: false, last_seen: None, status: None };
+            self.notice(conn, Notice::Presence(gone));
+        }
     }
 
     /// A connection that is over: nobody acts on it or looks through it any more.

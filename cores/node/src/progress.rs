@@ -188,7 +188,10 @@ impl Node {
         let deliveries: Vec<Delivery> = entries
             .into_iter()
             .map(|entry| Delivery {
-                alert: entry.is_alertable() && entry.from != me.uid && entry.seq > read,
+                alert: entry.is_alertable()
+                    && entry.from != me.uid
+                    && !user.blocks(&entry.from)
+                    && entry.seq > read,
                 pushed: device.was_pushed(id, entry.seq),
                 entry,
                 packets: SharedPackets::default(),

@@ -34,6 +34,7 @@ impl Node {
             return Ok(Reply::Sent(first));
         }
         let id = conversation_of(from, &send.to);
+        self.check_not_blocked(ctx, from, &id)?;
         if !self.with_conversation(ctx, &id)? {
             return Err(Reject::UnknownGroup.into());
         }
@@ -215,6 +216,7 @@ impl Node {
             .members()
             .filter(|uid| **uid != me.uid)
             .filter_map(|uid| self.users.get(uid))
+            .filter(|user| !user.blocks(&me.uid))
             .flat_map(|user| user.devices.values())
             .filter(|device| device.is_live())
             .filter_map(|device| device.link.as_ref().map(|link| link.conn))

@@ -4,6 +4,7 @@
 mod amend;
 mod bindings;
 mod commits;
+mod contacts;
 mod deadlines;
 mod events;
 mod hello;
@@ -13,6 +14,7 @@ mod pushes;
 mod reopen;
 mod reports;
 mod sync;
+mod sync_lists;
 mod withdrawals;
 
 use std::collections::BTreeMap;

@@ -211,7 +211,8 @@ impl Node {
                 if !place.sees(entry.seq) || work.sent_by(entry.seq, link.conn) {
                     continue;
                 }
-                let is_news = entry.is_alertable() && entry.from != *uid;
+                let is_news =
+                    entry.is_alertable() && entry.from != *uid && !user.blocks(&entry.from);
                 let delivery = Delivery {
                     entry: Arc::clone(entry),
                     alert: is_news && entry.seq > place.row.read,

@@ -27,6 +27,8 @@ pub struct PushCase {
     pub due: DueReason,
     /// The user is still a member.
     pub is_member: bool,
+    /// The user blocked the sender.
+    pub blocked: bool,
     /// The device signed out with unbind or was kicked.
     pub signed_out: bool,
     /// The device showed it in the meantime.

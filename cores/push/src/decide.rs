@@ -67,6 +67,7 @@ silent_reasons! {
     Room "room" "Live chat rooms are never pushed.";
     OwnMessage "own_message" "The user wrote it.";
     NotMember "not_member" "The user left the conversation.";
+    Blocked "blocked" "The user blocked the sender.";
     SignedOut "signed_out" "The device signed out or was kicked; it is pushed again after its next login.";
     AlreadySurfaced "already_surfaced" "The device showed it in the meantime.";
     AlreadyRead "already_read" "The user read it in the meantime, on some device.";
@@ -93,6 +94,7 @@ pub fn decide_push(case: &PushCase, now: WallMs) -> Decision {
         (case.kind == ConversationKind::Room, Why::Room),
         (entry.from == case.uid, Why::OwnMessage),
         (!case.is_member, Why::NotMember),
+        (case.blocked, Why::Blocked),
         (case.signed_out, Why::SignedOut),
         (case.surfaced, Why::AlreadySurfaced),
         (case.read, Why::AlreadyRead),
@@ -140,6 +142,7 @@ mod tests {
             (silent(|case| case.kind = ConversationKind::Room), Why::Room),
             (silent(|case| case.uid = case.entry.from.clone()), Why::OwnMessage),
             (silent(|case| case.is_member = false), Why::NotMember),
+            (silent(|case| case.blocked = true), Why::Blocked),
             (silent(|case| case.signed_out = true), Why::SignedOut),
             (silent(|case| case.surfaced = true), Why::AlreadySurfaced),
             (silent(|case| case.read = true), Why::AlreadyRead),

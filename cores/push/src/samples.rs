@@ -47,6 +47,7 @@ pub(crate) fn case() -> PushCase {
         app_state: AppState::Offline,
         due: DueReason::Offline,
         is_member: true,
+        blocked: false,
         signed_out: false,
         surfaced: false,
         read: false,

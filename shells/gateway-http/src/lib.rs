@@ -6,6 +6,7 @@
 //!
 //! Read [`Api`] and [`router`] first.
 
+mod contacts;
 mod devices;
 mod error;
 mod fetch;
@@ -60,6 +61,9 @@ pub fn router(api: Api) -> Router {
         .route("/v1/users/{uid}", put(users::put_user))
         .route("/v1/users/{uid}/tokens", post(users::issue_token))
         .route("/v1/users/{uid}/unread", get(users::unread))
+        .route("/v1/users/{uid}/contacts", get(contacts::list))
+        .route("/v1/users/{uid}/contacts/{other}", put(contacts::put).delete(contacts::remove))
+        .route("/v1/users/{uid}/blocked/{other}", put(contacts::block).delete(contacts::unblock))
         .route("/v1/users/{uid}/devices", get(devices::list))
         .route(
             "/v1/users/{uid}/devices/{device_id}/push",

@@ -68,11 +68,15 @@ fn means(scan: &Scan, row: &Row) -> bool {
         (Scan::RecalledAbove(conversation, seq), Row::Recalled(row)) => {
             row.conversation == *conversation && row.seq > *seq
         }
-        (Scan::Work, Row::Work(_)) | (Scan::LastEvent, Row::Event(_)) => true,
+        (Scan::Work, Row::Work(_))
+        | (Scan::Notes, Row::Note(_))
+        | (Scan::LastEvent, Row::Event(_)) => true,
         (Scan::Devices(uid), Row::Device(row)) => row.uid == *uid,
         (Scan::Bindings(uid), Row::Binding(row)) => row.uid == *uid,
         (Scan::Cursors(uid), Row::Cursor(row)) => row.uid == *uid,
         (Scan::Places(uid), Row::Place(row)) => row.uid == *uid,
+        (Scan::Contacts(uid), Row::Contact(row)) => row.uid == *uid,
+        (Scan::ProfileChanges(uid), Row::ProfileChange(row)) => row.uid == *uid,
         (Scan::Trace { uid, conversation, from, .. }, Row::Trace(row)) => {
             row.uid == *uid && row.conversation == *conversation && row.at >= *from
         }

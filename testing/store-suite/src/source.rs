@@ -2,18 +2,19 @@
 //! likely to be mixed up.
 
 use nightjar_domain::{
-    BindingRow, Commit, ConversationRow, CursorRow, DeviceRow, Durability, EventCursorRow,
-    EventRow, Key, MemberRow, MessageRow, OwnRow, PlaceRow, RecalledRow, Row, Scan, SentRow,
-    TokenRow, TraceRow, UserRow, WorkRow, Write,
+    BindingRow, Commit, ContactRow, ContactsHead, ConversationRow, CursorRow, DeviceRow,
+    Durability, EventCursorRow, EventRow, Key, MemberRow, MessageRow, NoteRow, OwnRow, PlaceRow,
+    ProfileChangeRow, RecalledRow, Row, Said, Scan, SentRow, TokenRow, TraceRow, UserRow, WorkRow,
+    Write,
 };
 use nightjar_model::{
-    Binding, BindingKey, ClientMsgId, Content, ConversationId, ConversationKind, DeviceId, Entry,
-    EntryKind, Environment, Lane, Mentions, MessageId, Platform, PushSpec, Secret, Seq, Step, Uid,
-    WallMs,
+    Binding, BindingKey, ClientMsgId, ContactState, Content, ConversationId, ConversationKind,
+    DeviceId, Entry, EntryKind, Environment, Lane, Mentions, MessageId, Platform, PushSpec, Secret,
+    Seq, Step, Uid, WallMs,
 };
 
 /// Tables there are.
-const TABLES: u8 = 17;
+const TABLES: u8 = 19;
 /// Numbers at the edges of their bytes; the small ones come most often.
 const EDGES: [u64; 10] =
     [255, 256, 257, 65_535, 65_536, 1 << 32, (1 << 56) - 1, 1 << 63, u64::MAX - 1, u64::MAX];
@@ -127,6 +128,14 @@ impl Source {
             13 => Row::Cursor(self.cursor()),
             14 => Row::Place(self.place()),
             15 => Row::Trace(self.trace()),
+            16 if self.0.bool() => Row::Contact(self.contact()),
+            16 => Row::ProfileChange(ProfileChangeRow {
+                uid: self.uid(),
+                other: self.uid(),
+                version: self.number(),
+                at: WallMs(self.number()),
+            }),
+            17 => Row::Note(self.note()),
             _ if self.0.bool() => Row::Event(EventRow { number: self.number(), json: self.text() }),
             _ => Row::EventCursor(EventCursorRow { receiver: self.text(), number: self.number() }),
         }
@@ -157,7 +166,23 @@ impl Source {
             joined: self.number(),
             joined_ordinal: self.number(),
             left: self.maybe(Self::number),
+            changed: self.number(),
         }
+    }
+
+    fn contact(&mut self) -> ContactRow {
+        ContactRow {
+            uid: self.uid(),
+            other: self.uid(),
+            state: self.pick(&ContactState::ALL),
+            version: self.number(),
+            at: WallMs(self.number()),
+        }
+    }
+
+    fn note(&mut self) -> NoteRow {
+        let from = self.uid();
+        NoteRow { from, to: self.maybe(|source| (source.uid(), source.pick(&Said::ALL))) }
     }
 
     fn entry(&mut self) -> Entry {
@@ -217,6 +242,16 @@ impl Source {
             uid: self.uid(),
             name: self.maybe(Self::text),
             avatar: self.maybe(Self::text),
+            profile_version: self.number(),
+            tokens_born: WallMs(self.number()),
+            contacts: ContactsHead {
+                version: self.number(),
+                floor: self.number(),
+                rows: self.0.u32(..),
+                removed: self.0.u32(..),
+                asked: self.0.u32(..),
+                blocked: (0..self.0.u8(..3)).map(|_| self.uid()).collect(),
+            },
             counter_ceiling: self.number(),
             tokens_valid_from: WallMs(self.number()),
         }
@@ -276,6 +311,8 @@ impl Source {
             version: self.number(),
             version_head: self.number(),
             offline_said: self.number(),
+            is_owner: self.0.bool(),
+            listed: self.number(),
         }
     }
 
@@ -301,7 +338,7 @@ impl Source {
 
     /// A range of any kind.
     pub fn scan(&mut self) -> Scan {
-        match self.0.u8(..12) {
+        match self.0.u8(..15) {
             0 => {
                 let (after, before): (Seq, Seq) = (self.number(), self.number());
                 Scan::Entries {
@@ -326,7 +363,10 @@ impl Source {
                 from: WallMs(self.number()),
                 limit: self.limit(),
             },
-            10 => Scan::Events { after: self.number(), limit: self.limit() },
+            10 => Scan::Contacts(self.uid()),
+            11 => Scan::ProfileChanges(self.uid()),
+            12 => Scan::Notes,
+            13 => Scan::Events { after: self.number(), limit: self.limit() },
             _ => Scan::LastEvent,
         }
     }

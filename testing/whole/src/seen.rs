@@ -55,6 +55,14 @@ impl Seen {
         })
     }
 
+    /// Every contact that was told to have changed.
+    pub fn contacts(&self) -> impl Iterator<Item = &body::Contact> {
+        self.packets.iter().filter_map(|received| match &received.packet.body {
+            Body::ContactChange(change) => change.contact.as_ref(),
+            _ => None,
+        })
+    }
+
     /// Why the connection ended, if the server said so.
     #[must_use]
     pub fn bye(&self) -> Option<&body::Bye> {

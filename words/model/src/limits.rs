@@ -58,6 +58,17 @@ pub const PRESENCE_MAX: usize = 500;
 pub const STATUS_BYTES_MAX: usize = 32;
 /// Bytes of the text beside it.
 pub const STATUS_TEXT_BYTES_MAX: usize = 256;
+/// Picture address of a user.
+pub const AVATAR_BYTES_MAX: usize = 1024;
+/// Contacts of a user, with those they asked and those who asked them.
+pub const CONTACTS_MAX: u32 = 10_000;
+/// Requests of others that wait for a user's answer; a further one goes nowhere.
+pub const CONTACTS_ASKED_MAX: u32 = 1_000;
+/// Users one user blocks.
+pub const BLOCKED_MAX: usize = 1_000;
+/// How long a removed contact and a changed profile are told to a device that was away; a sync
+/// token older than what is kept is `too_old`.
+pub const CHANGES_KEPT_MS: u64 = 30 * 24 * 3600 * 1000;
 /// Messages that one look-up of a push names or answers.
 pub const FETCH_MAX: usize = 20;
 /// Metrics in one `report`.

@@ -1,12 +1,14 @@
 //! What `tests/data/format-1` holds: rows of every table, as they were when it was written.
 
 use nightjar_domain::{
-    BindingRow, ConversationRow, CursorRow, DeviceRow, EventCursorRow, EventRow, MemberRow,
-    MessageRow, OwnRow, PlaceRow, RecalledRow, Row, SentRow, TokenRow, TraceRow, UserRow, WorkRow,
+    BindingRow, ContactRow, ContactsHead, ConversationRow, CursorRow, DeviceRow, EventCursorRow,
+    EventRow, MemberRow, MessageRow, NoteRow, OwnRow, PlaceRow, ProfileChangeRow, RecalledRow, Row,
+    Said, SentRow, TokenRow, TraceRow, UserRow, WorkRow,
 };
 use nightjar_model::{
-    Binding, BindingKey, ClientMsgId, ConversationId, ConversationKind, DeviceId, Entry, EntryKind,
-    Environment, Lane, Mentions, MessageId, Platform, PushSpec, Secret, Seq, Step, Uid, WallMs,
+    Binding, BindingKey, ClientMsgId, ContactState, ConversationId, ConversationKind, DeviceId,
+    Entry, EntryKind, Environment, Lane, Mentions, MessageId, Platform, PushSpec, Secret, Seq,
+    Step, Uid, WallMs,
 };
 
 fn group() -> ConversationId {
@@ -82,6 +84,7 @@ fn conversation() -> Vec<Row> {
             joined: 1,
             joined_ordinal: 0,
             left: Some(3),
+            changed: 3,
         }),
         Row::Entry(Entry {
             push: Some(Box::new(push)),
@@ -115,10 +118,22 @@ fn conversation() -> Vec<Row> {
 
 fn user() -> Vec<Row> {
     vec![
+        Row::Note(NoteRow { from: bob(), to: None }),
+        Row::Note(NoteRow { from: bob(), to: Some((alice(), Said::Requested)) }),
         Row::User(UserRow {
             uid: bob(),
             name: Some("Bob".into()),
             avatar: None,
+            profile_version: 1,
+            tokens_born: WallMs(6),
+            contacts: ContactsHead {
+                version: 10,
+                floor: 4,
+                rows: 1,
+                removed: 0,
+                asked: 1,
+                blocked: [alice()].into(),
+            },
             counter_ceiling: 2048,
             tokens_valid_from: WallMs(5),
         }),
@@ -172,6 +187,21 @@ fn user() -> Vec<Row> {
             version: 9,
             version_head: 3,
             offline_said: 1,
+            is_owner: false,
+            listed: 8,
+        }),
+        Row::Contact(ContactRow {
+            uid: bob(),
+            other: alice(),
+            state: ContactState::Asked,
+            version: 10,
+            at: WallMs(1_700_000_000_001),
+        }),
+        Row::ProfileChange(ProfileChangeRow {
+            uid: bob(),
+            other: alice(),
+            version: 7,
+            at: WallMs(1_700_000_000_000),
         }),
         Row::Trace(TraceRow {
             uid: Some(bob()),

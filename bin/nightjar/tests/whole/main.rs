@@ -7,6 +7,7 @@
 mod amend;
 mod chat;
 mod connect;
+mod contacts;
 mod drained;
 mod fetch;
 mod frozen;

@@ -12,15 +12,22 @@ const PAGE_BYTES_MAX: usize = limits::PACKET_BYTES_MAX - (16 << 10);
 /// A member in either form, without the uid.
 const MEMBER_FRAME_BYTES: usize = 64;
 
-impl MemberRow {
-    /// The place of the entry that last changed this membership: its version.
-    #[must_use]
-    pub fn version(&self) -> Seq {
-        self.left.unwrap_or(self.joined + 1)
-    }
-}
-
 impl Conversation {
+    /// Sees to it that a group with members has one of them as its owner, when `removed` will be
+    /// gone: who has been a member for longest takes over. Answers who did.
+    pub(super) fn hand_over(&mut self, removed: &[&Uid]) -> Option<Uid> {
+        let stays = |uid: &Uid| self.is_member(uid) && !removed.contains(&uid);
+        if self.row.owner.as_ref().is_some_and(stays) {
+            return None;
+        }
+        let staying = self.members.values().filter(|row| stays(&row.uid));
+        let next = staying.min_by_key(|row| (row.joined, &row.uid))?.uid.clone();
+        let member = self.members.get_mut(&next)?;
+        (member.is_owner, member.changed) = (true, self.row.head + 1);
+        self.row.owner = Some(next.clone());
+        Some(next)
+    }
+
     /// One page of the members, in the order of their last change; without a token all who are
     /// members now, with one what changed after it, who left included. Past memberships are kept as
     /// long as the group, so no token is too old.
@@ -33,7 +40,7 @@ impl Conversation {
         let mut rows: Vec<(Seq, &MemberRow)> = self
             .members
             .values()
-            .map(|row| (row.version(), row))
+            .map(|row| (row.changed, row))
             .filter(|(version, row)| match &after {
                 Some((place, uid)) => (*version, &row.uid) > (*place, uid),
                 None => row.left.is_none(),

@@ -55,12 +55,33 @@ fn a_token_gives_who_came_and_who_left_since_also_after_a_restart() {
 }
 
 #[test]
-fn the_owner_who_was_away_is_the_owner_again() {
+fn an_owner_who_leaves_hands_the_group_to_who_was_there_for_longest() {
     let mut play = Play::start();
     play.group("crew", "alice", &["bob"]);
+    change(&mut play, &["carol"], &[]);
+    let since = page(&mut play, None).next;
     change(&mut play, &[], &["alice"]);
     change(&mut play, &["alice"], &[]);
-    assert_eq!(told(&page(&mut play, None)), [("bob", Role::Member, 1), ("alice", Role::Owner, 3)]);
+    play.restart();
+    let (owner, member) = (Role::Owner, Role::Member);
+    let all = page(&mut play, None);
+    assert_eq!(told(&all), [("carol", member, 2), ("bob", owner, 3), ("alice", member, 4)]);
+    assert_eq!(told(&page(&mut play, Some(&since))), [("bob", owner, 3), ("alice", member, 4)]);
+    play.tells("carol", "crew");
+    play.online("bob/phone");
+    let (conversation, seq) = (group("crew"), 5);
+    play.ask("bob/phone", Command::Recall { conversation, seq }).unwrap();
+}
+
+#[test]
+fn a_group_that_everybody_left_belongs_to_who_comes_first() {
+    let mut play = Play::start();
+    play.group("crew", "alice", &["bob"]);
+    change(&mut play, &[], &["alice", "bob"]);
+    change(&mut play, &["carol"], &[]);
+    change(&mut play, &["alice"], &[]);
+    let all = page(&mut play, None);
+    assert_eq!(told(&all), [("carol", Role::Owner, 3), ("alice", Role::Member, 4)]);
 }
 
 #[test]
