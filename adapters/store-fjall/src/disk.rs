@@ -125,6 +125,9 @@ impl Disk {
             .cache_size(options.cache_bytes)
             .max_journaling_size(JOURNALS_BYTES_MAX)
             .manual_journal_persist(true)
+            // With more than one, the first asks over and over whether the others have finished
+            // merging, and keeps a core busy with it (fjall 3.1, `worker_pool`).
+            .worker_threads(1)
             .open()
             .map_err(engine("the database cannot be opened"))?;
         let settings =
