@@ -22,6 +22,7 @@ pub(crate) enum Table {
     Message = 0x28,
     Own = 0x30,
     Recalled = 0x38,
+    Amended = 0x3c,
     Work = 0x40,
     Note = 0x44,
     User = 0x48,
@@ -39,7 +40,7 @@ pub(crate) enum Table {
 
 impl Table {
     /// All tables, in the order of keys.
-    pub(crate) const ALL: [Self; 20] = [
+    pub(crate) const ALL: [Self; 21] = [
         Self::Conversation,
         Self::Member,
         Self::Entry,
@@ -47,6 +48,7 @@ impl Table {
         Self::Message,
         Self::Own,
         Self::Recalled,
+        Self::Amended,
         Self::Work,
         Self::Note,
         Self::User,
@@ -86,6 +88,7 @@ impl Table {
             Key::Message(..) => Self::Message,
             Key::Own(..) => Self::Own,
             Key::Recalled(..) => Self::Recalled,
+            Key::Amended(..) => Self::Amended,
             Key::Work(..) => Self::Work,
             Key::Note(..) => Self::Note,
             Key::User(..) => Self::User,
@@ -177,6 +180,7 @@ pub(crate) fn encode(key: &Key, out: Vec<u8>) -> Vec<u8> {
         Key::Sent(uid, client) => bytes.text(uid.as_str()).text(client.as_str()),
         Key::Message(id) => bytes.raw(id.as_bytes()),
         Key::Own(id, uid, seq) => bytes.text(id.as_str()).text(uid.as_str()).number(*seq),
+        Key::Amended(id, seq, uid) => bytes.text(id.as_str()).number(*seq).text(uid.as_str()),
         Key::Work(lane, id) => bytes.raw(&[lane.0]).text(id.as_str()),
         Key::Note(from, to) => {
             bytes.text(from.as_str()).optional(to.as_ref().map(|uid| uid.as_str()))

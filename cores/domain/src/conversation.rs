@@ -13,7 +13,9 @@ use nightjar_model::{
 
 use crate::keys::Scan;
 use crate::read;
-use crate::rows::{ConversationRow, MemberRow, MessageRow, OwnRow, RecalledRow, Row, SentRow};
+use crate::rows::{
+    AmendedRow, ConversationRow, MemberRow, MessageRow, OwnRow, RecalledRow, Row, SentRow,
+};
 use crate::stop::Stop;
 use crate::store::{Missing, Rows, Write};
 
@@ -278,7 +280,8 @@ impl Conversation {
     /// it. `content` names the target as `kind` does.
     ///
     /// # Errors
-    /// [`Reject::NotMember`], [`Reject::UnknownMessage`], [`Reject::Forbidden`]; [`Missing`].
+    /// [`Reject::NotMember`], [`Reject::UnknownMessage`], [`Reject::Forbidden`];
+    /// [`Reject::LimitReached`] above [`limits::AMENDS_MAX`]; [`Missing`].
     pub fn amend(
         &mut self,
         rows: &dyn Rows,
@@ -295,9 +298,20 @@ impl Conversation {
         if matches!(kind, EntryKind::Edit { .. }) && found.from != *by {
             return Err(Reject::Forbidden.into());
         }
+        let count = read::amended(rows, &self.row.conversation, target, by)?;
+        if count >= limits::AMENDS_MAX {
+            return Err(Reject::LimitReached.into());
+        }
         let own_before = self.own_before(rows, by)?;
         let draft = Draft::system(content, now, random);
-        Ok(self.append(by, kind, draft, own_before, now, random))
+        let mut accepted = self.append(by, kind, draft, own_before, now, random);
+        accepted.writes.push(Write::Put(Row::Amended(AmendedRow {
+            conversation: self.row.conversation.clone(),
+            seq: target,
+            uid: by.clone(),
+            count: count + 1,
+        })));
+        Ok(accepted)
     }
 
     /// A message that is still there, for a member who sees it and has something to say of it.

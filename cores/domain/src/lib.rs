@@ -31,9 +31,9 @@ pub use keys::{Key, Scan};
 pub use link::{Deadlines, Link, Reach, ReachEvent, Told};
 pub use place::Place;
 pub use rows::{
-    BindingRow, ContactRow, ConversationRow, CursorRow, DeviceRow, EventCursorRow, EventRow,
-    MemberRow, MessageRow, NoteRow, OwnRow, PlaceRow, ProfileChangeRow, RecalledRow, Row, SentRow,
-    TokenRow, TraceRow, UserRow, WorkRow,
+    AmendedRow, BindingRow, ContactRow, ConversationRow, CursorRow, DeviceRow, EventCursorRow,
+    EventRow, MemberRow, MessageRow, NoteRow, OwnRow, PlaceRow, ProfileChangeRow, RecalledRow, Row,
+    SentRow, TokenRow, TraceRow, UserRow, WorkRow,
 };
 pub use stop::Stop;
 pub use store::{Commit, CommitNo, Durability, Missing, Rows, Store, Submitted, Write};

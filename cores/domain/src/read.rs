@@ -52,6 +52,17 @@ one!(
     Key::Token(provider.to_owned(), credential.to_owned(), token.clone())
 );
 
+/// How often a user edited a message or reacted to it.
+///
+/// # Errors
+/// [`Missing`] when the row is not at hand.
+pub fn amended(rows: &dyn Rows, id: &ConversationId, seq: Seq, by: &Uid) -> Result<u32, Missing> {
+    Ok(match rows.load(&Key::Amended(id.clone(), seq, by.clone()))? {
+        Some(Row::Amended(row)) => row.count,
+        _ => 0,
+    })
+}
+
 /// What a user's lane still has to tell another of their contact.
 ///
 /// # Errors

@@ -26,6 +26,8 @@ pub enum Row {
     Own(OwnRow),
     /// A message that was taken back.
     Recalled(RecalledRow),
+    /// How often a user had something to say of a message.
+    Amended(AmendedRow),
     /// A user lane has something open in a conversation.
     Work(WorkRow),
     /// What a user lane still has to tell others.
@@ -66,6 +68,7 @@ impl Row {
             Self::Message(_) => "message",
             Self::Own(_) => "own",
             Self::Recalled(_) => "recalled",
+            Self::Amended(_) => "amended",
             Self::Work(_) => "work",
             Self::Note(_) => "note",
             Self::User(_) => "user",
@@ -175,6 +178,19 @@ pub struct RecalledRow {
     pub seq: Seq,
     /// Who wrote it.
     pub from: Uid,
+}
+
+/// Owned by the conversation's lane.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct AmendedRow {
+    /// Where.
+    pub conversation: ConversationId,
+    /// The message.
+    pub seq: Seq,
+    /// Who edited it or reacted to it.
+    pub uid: Uid,
+    /// How often; at most [`nightjar_model::limits::AMENDS_MAX`].
+    pub count: u32,
 }
 
 /// The durable debt: members of this user lane may be owed something in this conversation.

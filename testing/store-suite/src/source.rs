@@ -2,10 +2,10 @@
 //! likely to be mixed up.
 
 use nightjar_domain::{
-    BindingRow, Commit, ContactRow, ContactsHead, ConversationRow, CursorRow, DeviceRow,
-    Durability, EventCursorRow, EventRow, Key, MemberRow, MessageRow, NoteRow, OwnRow, PlaceRow,
-    ProfileChangeRow, RecalledRow, Row, Said, Scan, SentRow, TokenRow, TraceRow, UserRow, WorkRow,
-    Write,
+    AmendedRow, BindingRow, Commit, ContactRow, ContactsHead, ConversationRow, CursorRow,
+    DeviceRow, Durability, EventCursorRow, EventRow, Key, MemberRow, MessageRow, NoteRow, OwnRow,
+    PlaceRow, ProfileChangeRow, RecalledRow, Row, Said, Scan, SentRow, TokenRow, TraceRow, UserRow,
+    WorkRow, Write,
 };
 use nightjar_model::{
     Binding, BindingKey, ClientMsgId, ContactState, Content, ConversationId, ConversationKind,
@@ -103,6 +103,12 @@ impl Source {
                 uid: self.uid(),
                 seq: self.number(),
                 own_ordinal: self.number(),
+            }),
+            7 if self.0.bool() => Row::Amended(AmendedRow {
+                conversation: self.conversation(),
+                seq: self.number(),
+                uid: self.uid(),
+                count: self.0.u32(..),
             }),
             7 => Row::Recalled(RecalledRow {
                 conversation: self.conversation(),

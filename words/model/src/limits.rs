@@ -52,6 +52,8 @@ pub const GRACE_MS_MAX: i64 = 25_000;
 pub const LINGER_MS: u64 = 1_000;
 /// Bytes of a reaction: the longest emoji sequences, and names an app gives to its own.
 pub const EMOJI_BYTES_MAX: usize = 64;
+/// Edits and reactions of one user to one message.
+pub const AMENDS_MAX: u32 = 100;
 /// Users whose presence one connection looks at.
 pub const PRESENCE_MAX: usize = 500;
 /// Bytes of a status of one's own: a word.

@@ -1,9 +1,9 @@
 //! What `tests/data/format-1` holds: rows of every table, as they were when it was written.
 
 use nightjar_domain::{
-    BindingRow, ContactRow, ContactsHead, ConversationRow, CursorRow, DeviceRow, EventCursorRow,
-    EventRow, MemberRow, MessageRow, NoteRow, OwnRow, PlaceRow, ProfileChangeRow, RecalledRow, Row,
-    Said, SentRow, TokenRow, TraceRow, UserRow, WorkRow,
+    AmendedRow, BindingRow, ContactRow, ContactsHead, ConversationRow, CursorRow, DeviceRow,
+    EventCursorRow, EventRow, MemberRow, MessageRow, NoteRow, OwnRow, PlaceRow, ProfileChangeRow,
+    RecalledRow, Row, Said, SentRow, TokenRow, TraceRow, UserRow, WorkRow,
 };
 use nightjar_model::{
     Binding, BindingKey, ClientMsgId, ContactState, ConversationId, ConversationKind, DeviceId,
@@ -112,6 +112,7 @@ fn conversation() -> Vec<Row> {
         Row::Message(MessageRow { message_id: message_id(1), conversation: group(), seq: 1 }),
         Row::Own(OwnRow { conversation: group(), uid: alice(), seq: 1, own_ordinal: 1 }),
         Row::Recalled(RecalledRow { conversation: group(), seq: 1, from: alice() }),
+        Row::Amended(AmendedRow { conversation: group(), seq: 1, uid: bob(), count: 2 }),
         Row::Work(WorkRow { lane: Lane(200), conversation: group(), from: 1, head: 3 }),
     ]
 }

@@ -1,5 +1,7 @@
 //! Edits and reactions: entries of their own that alert nobody and count as nothing.
 
+use nightjar_model::limits;
+
 use super::*;
 
 const NEW: &[u8] = br#"{"type":"text", "text":"better  said"}"#;
@@ -88,4 +90,45 @@ fn who_joined_later_does_not_react_to_what_came_before() {
     play.operator(Command::ChangeMembers { group, add, remove: Vec::new() }).unwrap();
     play.online("carol/phone");
     assert_eq!(react(&mut play, "carol/phone", &sent, false), Err(Reject::UnknownMessage));
+}
+
+#[test]
+fn one_user_says_so_much_of_one_message_and_no_more() {
+    let mut play = Play::start();
+    for name in ["alice/laptop", "bob/phone"] {
+        play.online(name);
+    }
+    let sent = play.says("alice", "bob");
+    for n in 0..limits::AMENDS_MAX {
+        react(&mut play, "bob/phone", &sent, n % 2 == 1).unwrap();
+    }
+    play.restart();
+    play.online("bob/phone");
+    play.online("alice/laptop");
+    let before = play.store.all_rows().count();
+    assert_eq!(react(&mut play, "bob/phone", &sent, false), Err(Reject::LimitReached));
+    assert_eq!(play.store.all_rows().count(), before);
+    edit(&mut play, "alice/laptop", &sent).unwrap();
+    let other = play.says("alice", "bob");
+    react(&mut play, "bob/phone", &other, false).unwrap();
+    play.is_whole();
+}
+
+#[test]
+fn an_owner_who_came_back_does_not_recall_what_they_do_not_see() {
+    let mut play = Play::start();
+    play.group("crew", "alice", &["bob"]);
+    let change = |add: &[&str], remove: &[&str]| Command::ChangeMembers {
+        group: GroupId::parse("crew").unwrap(),
+        add: add.iter().map(|name| uid(name)).collect(),
+        remove: remove.iter().map(|name| uid(name)).collect(),
+    };
+    let sent = play.tells("bob", "crew");
+    play.operator(change(&[], &["alice", "bob"])).unwrap();
+    play.operator(change(&["alice"], &[])).unwrap();
+    play.online("alice/laptop");
+    let (conversation, seq) = (sent.conversation.clone(), sent.seq);
+    let recall = Command::Recall { conversation, seq };
+    assert_eq!(play.ask("alice/laptop", recall), Err(Reject::UnknownMessage));
+    play.is_whole();
 }

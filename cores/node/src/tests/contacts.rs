@@ -149,6 +149,9 @@ fn in_a_group_who_is_blocked_is_read_and_alerts_nobody_for_a_named_reason() {
     assert_eq!(play.reasons("bob/phone", &sent, Step::Decided), ["blocked"]);
     let alerts: Vec<bool> = wakes(&mut play, "bob/laptop", sent.seq);
     assert_eq!(alerts, [false]);
+    let pull = Command::Pull { conversation: group("crew"), after: sent.seq - 1, limit: 9 };
+    let Ok(Reply::Pulled { deliveries, .. }) = play.ask("bob/laptop", pull) else { panic!() };
+    assert!(!deliveries[0].alert);
     play.after(10_000);
     assert_eq!(play.reasons("bob/laptop", &sent, Step::Decided), ["blocked"]);
     assert_eq!(play.unread("bob").total, 1, "it can be read");

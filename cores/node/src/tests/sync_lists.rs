@@ -189,6 +189,36 @@ fn what_is_forgotten_makes_older_tokens_too_old_and_a_device_begins_anew() {
 }
 
 #[test]
+fn whoever_begins_anew_after_the_last_change_was_forgotten_keeps_the_token() {
+    let mut play = bob();
+    told(&mut play, None);
+    does(&mut play, "carol", "bob", Action::Remove);
+    play.pass(limits::CHANGES_KEPT_MS + 1);
+    let token = told(&mut play, None).1;
+    assert!(!play.store.all_rows().any(|row| match row {
+        Row::Contact(row) => row.uid == uid("bob"),
+        _ => false,
+    }));
+    assert_eq!(told(&mut play, Some(&token)).0, Vec::<String>::new());
+    play.says("alice", "bob");
+    assert_eq!(told(&mut play, Some(&token)).0, ["d:alice:bob"]);
+}
+
+#[test]
+fn what_came_while_nobody_counted_is_told_in_pages_of_any_size() {
+    for limit in [1, 2, 3] {
+        let mut play = Play::start();
+        let names: Vec<String> = (0..7).map(|n| format!("d:bob:friend{n}")).collect();
+        for n in 0..7 {
+            play.says("bob", &format!("friend{n}"));
+        }
+        play.restart();
+        play.online("bob/phone");
+        assert_eq!(told_by(&mut play, None, limit).0, names);
+    }
+}
+
+#[test]
 fn a_token_of_another_life_of_the_store_is_too_old() {
     let mut play = bob();
     let token = told(&mut play, None).1;
@@ -198,6 +228,8 @@ fn a_token_of_another_life_of_the_store_is_too_old() {
     assert_eq!(ask(&mut play, Some(&token), 100), Err(Reject::TooOld));
     told(&mut play, None);
     assert_eq!(ask(&mut play, Some(&token), 100), Err(Reject::TooOld));
+    let born = token.split('.').nth(1).unwrap();
+    assert_eq!(ask(&mut play, Some(&format!("v2.{born}.1.0")), 100), Err(Reject::TooOld));
     let ahead = told(&mut play, None).1;
     let mut parts: Vec<&str> = ahead.split('.').collect();
     parts[2] = "18446744073709551615";
