@@ -9,6 +9,7 @@ use nightjar_wire::Packet;
 
 use crate::app::App;
 use crate::background::Storing;
+use crate::binding::Bound;
 use crate::dialer::Dialer;
 use crate::dice::Dice;
 use crate::network::Rival;
@@ -75,6 +76,8 @@ pub struct Client {
     pub(crate) requests: Requests,
     pub(crate) proofs: Proofs,
     pub(crate) notes: Option<Box<Notes>>,
+    /// At most [`nightjar_model::limits::BINDINGS_MAX`].
+    pub(crate) bindings: Vec<Bound>,
     /// Grows with each use of a place.
     pub(crate) uses: u64,
 
@@ -157,6 +160,7 @@ impl Client {
             requests: Requests::default(),
             proofs: Proofs::default(),
             notes,
+            bindings: Vec::new(),
             uses: newest + 1,
             unacked: Vec::new(),
             ack_at: None,
@@ -216,6 +220,12 @@ impl Client {
             Input::Cancel(id) => self.cancel(&id),
             Input::Read { conversation, seq } => self.read(&conversation, seq),
             Input::Recall { conversation, seq } => self.recall(&conversation, seq),
+            Input::Edit { conversation, seq, content } => self.edit(&conversation, seq, content),
+            Input::React { conversation, seq, emoji, remove } => {
+                self.react(&conversation, seq, emoji, remove);
+            }
+            Input::PushToken(binding) => self.bind(*binding),
+            Input::PushTokenInvalid(key) => self.unbind(key),
             Input::History { conversation, before, limit } => {
                 self.history(conversation, before, limit);
             }
@@ -264,6 +274,7 @@ impl Client {
             self.requests.wait_until(),
             self.ack_at,
             self.ask_until(),
+            self.bind_until(),
             self.send_until(),
         ]
         .into_iter()
@@ -437,6 +448,7 @@ impl Client {
     fn send_what_may_go(&mut self) {
         if self.is_open {
             self.tell_app_state();
+            self.tell_bindings();
             self.send_messages();
             self.ask_what_is_wanted();
             self.acknowledge();

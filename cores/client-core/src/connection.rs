@@ -44,6 +44,7 @@ impl Client {
     pub(crate) fn log_in(&mut self, token: Secret<String>) {
         if matches!(self.state, State::LoggedOut | State::Kicked) {
             self.identity.token = token;
+            self.forget_told_bindings();
             self.is_wanted = true;
             self.dialer.token(true);
             self.dialer.afresh(self.now.mono);
@@ -212,6 +213,9 @@ impl Client {
                 self.is_account_touched = true;
             }
             self.drop_connection();
+            if matches!(why, Ended::Kicked { .. } | Ended::LoggedOut { .. }) {
+                self.clear_screen();
+            }
             self.tell(Event::Ended(why));
         }
     }
@@ -226,6 +230,7 @@ impl Client {
         self.is_fresh = false;
         self.outbox.link_lost();
         self.proofs = Proofs::default();
+        self.bindings_unanswered();
         for asked in self.requests.clear() {
             self.unanswered(asked);
         }
@@ -246,7 +251,7 @@ impl Client {
                 return;
             }
             Asked::History(_) => Kind::History,
-            Asked::Recall => Kind::Recall,
+            Asked::Amend(kind, _) => kind,
             _ => return,
         };
         self.tell(Event::Refused { kind, reject: None });
@@ -265,7 +270,7 @@ impl Client {
             self.drop_rival();
         }
         let late = self.requests.late(now);
-        let is_for_the_user = |asked: &Asked| matches!(asked, Asked::History(_) | Asked::Recall);
+        let is_for_the_user = |asked: &Asked| matches!(asked, Asked::History(_) | Asked::Amend(..));
         let is_lost = !late.iter().all(is_for_the_user);
         late.into_iter().for_each(|asked| self.unanswered(asked));
         if is_lost {

@@ -7,7 +7,7 @@ use nightjar_model::{
 };
 use nightjar_wire::Kind;
 
-use crate::{ConversationRow, MessageRow, Standing};
+use crate::{AmendmentRow, ConversationRow, MessageRow, Standing};
 
 /// Something to show. What it says is committed already.
 #[derive(Debug, Clone, PartialEq)]
@@ -68,6 +68,8 @@ pub enum Event {
         /// Who says so.
         by: Uid,
     },
+    /// A message was edited or reacted to.
+    Amended(Box<AmendmentRow>),
     /// The badge: unread messages over conversations that are not muted.
     Badge {
         /// How many.

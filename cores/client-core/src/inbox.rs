@@ -2,18 +2,18 @@
 
 use std::sync::Arc;
 
-use bytes::Bytes;
 use nightjar_model::sabotage::Sabotage;
 use nightjar_model::{
     ClientMsgId, ConversationId, IdError, MessageId, Mono, Seq, Target, Uid, WallMs, limits,
 };
 use nightjar_wire::{Body, Kind, Packet, body};
 
+use crate::amending::{amendment, is_countable, recalled};
 use crate::incoming::Refusal;
 use crate::place::Place;
 use crate::requests::Asked;
 use crate::then::Then;
-use crate::{Client, Event, MessageRow, Row, defaults};
+use crate::{AmendmentRow, Client, Event, MessageRow, Row, defaults};
 
 /// How a message came.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -62,6 +62,12 @@ impl Client {
         if let Some(target) = recalled(&message.content) {
             let (conversation, by) = (conversation.clone(), message.from.clone());
             self.rows.push(Row::Recalled { conversation, seq: target, by });
+        }
+        if let Some((target, amendment)) = amendment(&message.content) {
+            let (conversation, by) = (conversation.clone(), message.from.clone());
+            let row = AmendmentRow { conversation, seq, target, by, amendment };
+            self.rows.push(Row::Amendment(Box::new(row.clone())));
+            self.thens.push(Then::Tell(Event::Amended(Box::new(row))));
         }
         if !confirms {
             self.thens.push(Then::Arrived(message, origin));
@@ -267,8 +273,8 @@ impl Client {
         }
     }
 
-    /// After a page the next one need not wait.
-    fn fill_the_rest_now(&mut self, conversation: &ConversationId) {
+    /// After a page, or an entry of this connection's own, the next page need not wait.
+    pub(crate) fn fill_the_rest_now(&mut self, conversation: &ConversationId) {
         let now = self.now.mono;
         if let Some(place) = self.places.get_mut(conversation)
             && let Some(at) = &mut place.fill_at
@@ -328,14 +334,6 @@ impl Client {
         self.thens.push(Then::Tell(Event::History { conversation, messages, head_seq }));
     }
 
-    pub(crate) fn recall(&mut self, conversation: &ConversationId, seq: Seq) {
-        if !self.is_open || self.requests.is_full() {
-            return self.tell(Event::Refused { kind: Kind::Recall, reject: None });
-        }
-        let recall = body::Recall { conversation: conversation.to_string(), seq };
-        self.ask(Asked::Recall, Kind::Recall, Body::Recall(recall));
-    }
-
     pub(crate) fn typing(&mut self, to: &Target) {
         if self.is_open {
             let typing = body::Typing { to: Some(address(to)), ..body::Typing::default() };
@@ -364,29 +362,4 @@ pub(crate) fn read_message(message: body::Message) -> Result<MessageRow, IdError
         content: message.content,
         alert: message.alert,
     })
-}
-
-/// Whether people wrote it; the server writes entries about messages and members in this form.
-pub(crate) fn is_countable(content: &Bytes) -> bool {
-    !content.starts_with(br#"{"type":"recall""#) && !content.starts_with(br#"{"type":"members""#)
-}
-
-/// The message that an entry takes back.
-fn recalled(content: &Bytes) -> Option<Seq> {
-    let rest = content.strip_prefix(br#"{"type":"recall","target":"#)?;
-    std::str::from_utf8(rest.strip_suffix(b"}")?).ok()?.parse().ok()
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_recall_names_its_message() {
-        let target = |text: &'static str| recalled(&Bytes::from_static(text.as_bytes()));
-        assert_eq!(target(r#"{"type":"recall","target":12}"#), Some(12));
-        assert_eq!(target(r#"{"type":"recall","target":-1}"#), None);
-        assert_eq!(target(r#"{"type":"text","text":"recall"}"#), None);
-        assert_eq!(target(r#"{"type":"recalled"}"#), None);
-    }
 }

@@ -81,7 +81,11 @@ impl Client {
             (Asked::Logout, _) => self.end(Ended::LoggedOut { confirmed: true }),
             // Only an answer to a question asked since proves the path.
             (Asked::Ping, _) => self.drop_rival(),
-            (Asked::AppState | Asked::Recall, _) => {}
+            (Asked::Bind(key), _) => self.bound(&key),
+            (Asked::Amend(_, conversation), Body::SeqAnswer(answer)) => {
+                self.amended(&conversation, answer.seq);
+            }
+            (Asked::AppState, _) => {}
             // An answer that fits no question.
             _ => self.misread(),
         }
@@ -99,9 +103,8 @@ impl Client {
             Asked::History(_) => {
                 self.tell(Event::Refused { kind: Kind::History, reject: refusal.reject });
             }
-            Asked::Recall => {
-                self.tell(Event::Refused { kind: Kind::Recall, reject: refusal.reject });
-            }
+            Asked::Bind(key) => self.refused_bind(&key, refusal),
+            Asked::Amend(kind, _) => self.tell(Event::Refused { kind, reject: refusal.reject }),
             Asked::Logout => self.end(Ended::LoggedOut { confirmed: false }),
             Asked::Ping | Asked::AppState => {}
         }

@@ -2,8 +2,8 @@
 
 use bytes::Bytes;
 use nightjar_model::{
-    ClientMsgId, ConversationId, DeviceId, MessageId, NotificationId, Platform, PushSpec, Secret,
-    Seq, Target, Uid, WallMs,
+    Binding, BindingKey, ClientMsgId, ConversationId, DeviceId, MessageId, NotificationId,
+    Platform, PushSpec, Secret, Seq, Target, Uid, WallMs,
 };
 
 use crate::{Event, Row, defaults};
@@ -173,6 +173,26 @@ pub enum Input<'a> {
         /// Which.
         seq: Seq,
     },
+    /// Say what a message of one's own reads now.
+    Edit {
+        /// Where.
+        conversation: ConversationId,
+        /// Which.
+        seq: Seq,
+        /// A JSON object with a `type`.
+        content: Bytes,
+    },
+    /// React to a message.
+    React {
+        /// Where.
+        conversation: ConversationId,
+        /// Which.
+        seq: Seq,
+        /// The sign, at most [`nightjar_model::limits::EMOJI_BYTES_MAX`] bytes.
+        emoji: String,
+        /// Take one's own reaction back.
+        remove: bool,
+    },
     /// Older messages, for scrolling back; answered by [`Event::History`].
     History {
         /// Where.
@@ -182,6 +202,11 @@ pub enum Input<'a> {
         /// How many, at most 200.
         limit: u32,
     },
+    /// The system gave a push token: the server is told, once for each start of the app and each
+    /// new token. A token the server refuses is an [`Event::Refused`].
+    PushToken(Box<Binding>),
+    /// A push token is worth nothing any more.
+    PushTokenInvalid(BindingKey),
     /// The user types.
     Typing(Target),
     /// Sign out.

@@ -16,8 +16,10 @@
 //! Read [`Input`], [`Output`] and [`Client`] first, then [`State`] and `state.rs`.
 
 mod addresses;
+mod amending;
 mod app;
 mod background;
+mod binding;
 mod client;
 mod connection;
 pub mod defaults;
@@ -47,6 +49,7 @@ mod tests;
 mod then;
 
 pub use addresses::{Addresses, Race, Turn};
+pub use amending::Amendment;
 pub use client::{Client, Counts};
 pub use event::{Ended, Event, FailReason, Indicator, NeedToken};
 pub use io::{
@@ -57,6 +60,7 @@ pub use ledger::{
     Verdict, carry_out,
 };
 pub use rows::{
-    AccountRow, ConversationRow, MessageRow, OutgoingRow, PlaceRow, Restored, Row, Standing,
+    AccountRow, AmendmentRow, ConversationRow, MessageRow, OutgoingRow, PlaceRow, Restored, Row,
+    Standing,
 };
 pub use state::State;

@@ -5,7 +5,8 @@ use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use nightjar_model::{ConversationId, MessageId, NotificationId};
 use nightjar_wire::{Body, Kind, Packet};
 
-use crate::inbox::{Origin, is_countable};
+use crate::amending::is_countable;
+use crate::inbox::Origin;
 use crate::{Client, ConnectionId, MessageRow, Notification, Output, PlaceRow, Row, defaults};
 
 /// Where the notifications of this client are, and those that must not be shown.
@@ -153,6 +154,15 @@ impl Client {
             }
         }
         shown.iter().for_each(|conversation| self.owe_ack(conversation));
+    }
+
+    /// Nobody is signed in any more: nothing of the account stays on the screen.
+    pub(crate) fn clear_screen(&mut self) {
+        let conversations: Vec<_> = self.places.keys().cloned().collect();
+        conversations.iter().for_each(|conversation| self.clear_notifications(conversation));
+        (self.account.unread, self.is_account_touched) = (0, true);
+        let bv = self.account.bv;
+        self.thens.push(crate::then::Then::Tell(crate::Event::Badge { unread: 0, bv }));
     }
 
     /// This conversation is being looked at.

@@ -1,7 +1,7 @@
 //! What was asked of the server and not answered.
 
-use nightjar_model::{ConversationId, Mono, Seq};
-use nightjar_wire::SERVER_SERIAL_MIN;
+use nightjar_model::{BindingKey, ConversationId, Mono, Seq};
+use nightjar_wire::{Kind, SERVER_SERIAL_MIN};
 
 use crate::defaults::{ANSWER_MS, REQUESTS_MAX};
 
@@ -19,7 +19,10 @@ pub(crate) enum Asked {
     Fill(ConversationId, Seq, Option<Seq>),
     /// Older messages, for the user.
     History(ConversationId),
-    Recall,
+    /// A recall, an edit or a reaction.
+    Amend(Kind, ConversationId),
+    /// A push binding made or removed.
+    Bind(Box<BindingKey>),
     Logout,
 }
 
@@ -112,10 +115,12 @@ mod tests {
     fn only_what_has_no_other_clock_is_late() {
         let mut requests = Requests::default();
         requests.add(Asked::Send(1), Mono(0));
-        requests.add(Asked::Recall, Mono(5));
+        let chat = ConversationId::parse("g:x").unwrap();
+        let recall = Asked::Amend(Kind::Recall, chat);
+        requests.add(recall.clone(), Mono(5));
         assert_eq!(requests.wait_until(), Some(Mono(5 + ANSWER_MS)));
         assert_eq!(requests.late(Mono(4 + ANSWER_MS)), []);
-        assert_eq!(requests.late(Mono(5 + ANSWER_MS)), [Asked::Recall]);
+        assert_eq!(requests.late(Mono(5 + ANSWER_MS)), [recall]);
         assert_eq!(requests.wait_until(), None);
     }
 

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use crate::Amendment;
 use bytes::Bytes;
 use nightjar_model::{
     ClientMsgId, ConversationId, ConversationKind, MessageId, NotificationId, PushSpec, Secret,
@@ -29,6 +30,10 @@ pub enum Row {
         /// Who took it back.
         by: Uid,
     },
+    /// An entry says something of a message. Key: (`conversation`, `seq`). Of several edits of a
+    /// message the one with the highest `seq` holds; of the reactions of one user with one sign
+    /// the last one does. It may come before the message it is about.
+    Amendment(Box<AmendmentRow>),
     /// A message the server does not have yet. Key: `client_msg_id`.
     Outgoing(Box<OutgoingRow>),
     /// It is sent or given up: the row goes.
@@ -127,6 +132,21 @@ pub struct MessageRow {
     pub content: Bytes,
     /// Whether the server wanted a person told on this device.
     pub alert: bool,
+}
+
+/// What an entry says of a message.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct AmendmentRow {
+    /// Where.
+    pub conversation: ConversationId,
+    /// The entry's own place.
+    pub seq: Seq,
+    /// The message it is about.
+    pub target: Seq,
+    /// Who says so.
+    pub by: Uid,
+    /// What.
+    pub amendment: Amendment,
 }
 
 /// A message the user wrote and the server has not confirmed.

@@ -5,7 +5,8 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use nightjar_client_core::{
-    Client as Machine, Config, ConversationRow, Draft, Identity, Input, MessageRow, Restored,
+    AmendmentRow, Client as Machine, Config, ConversationRow, Draft, Identity, Input, MessageRow,
+    Restored,
 };
 use nightjar_model::{
     ClientMsgId, ConversationId, MessageId, NotificationId, Platform, Secret, Seq, Target, WallMs,
@@ -125,6 +126,33 @@ impl Client {
         self.input(Input::Recall { conversation, seq }).await
     }
 
+    /// Says what a message of one's own reads now.
+    ///
+    /// # Errors
+    /// [`Gone`].
+    pub async fn edit(
+        &self,
+        conversation: ConversationId,
+        seq: Seq,
+        content: Bytes,
+    ) -> Result<(), Gone> {
+        self.input(Input::Edit { conversation, seq, content }).await
+    }
+
+    /// Reacts to a message, or takes that back.
+    ///
+    /// # Errors
+    /// [`Gone`].
+    pub async fn react(
+        &self,
+        conversation: ConversationId,
+        seq: Seq,
+        emoji: String,
+        remove: bool,
+    ) -> Result<(), Gone> {
+        self.input(Input::React { conversation, seq, emoji, remove }).await
+    }
+
     /// Asks the server for older messages; [`nightjar_client_core::Event::History`] brings them.
     ///
     /// # Errors
@@ -150,6 +178,21 @@ impl Client {
     ) -> Result<Vec<MessageRow>, Gone> {
         let (answer, answered) = oneshot::channel();
         self.order(Order::Messages(conversation, before, limit, answer)).await?;
+        answered.await.map_err(|_| Gone)
+    }
+
+    /// Edits and reactions this device knows of the messages between two places, both included,
+    /// by message and in order. Empty without a store.
+    ///
+    /// # Errors
+    /// [`Gone`].
+    pub async fn amendments(
+        &self,
+        conversation: ConversationId,
+        targets: (Seq, Seq),
+    ) -> Result<Vec<AmendmentRow>, Gone> {
+        let (answer, answered) = oneshot::channel();
+        self.order(Order::Amendments(conversation, targets, answer)).await?;
         answered.await.map_err(|_| Gone)
     }
 

@@ -6,8 +6,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use nightjar_client_core::{
-    Client as Machine, ConversationRow, Dial, Event, Indicator, Input, MessageRow, Notification,
-    Output,
+    AmendmentRow, Client as Machine, ConversationRow, Dial, Event, Indicator, Input, MessageRow,
+    Notification, Output,
 };
 use nightjar_model::{ConversationId, NotificationId, Seq};
 use tokio::sync::{mpsc, oneshot};
@@ -60,6 +60,8 @@ pub(crate) enum Order {
     Messages(ConversationId, Option<Seq>, u32, oneshot::Sender<Vec<MessageRow>>),
     /// Stored conversations, the last changed first.
     Conversations(oneshot::Sender<Vec<ConversationRow>>),
+    /// What is said of the messages between two places.
+    Amendments(ConversationId, (Seq, Seq), oneshot::Sender<Vec<AmendmentRow>>),
 }
 
 pub(crate) struct Driver {
@@ -274,6 +276,13 @@ impl Driver {
             Order::Messages(conversation, before, limit, answer) => {
                 let found = match &self.store {
                     Some(store) => store.messages(conversation, before, limit).await,
+                    None => Ok(Vec::new()),
+                };
+                let _ = answer.send(found.unwrap_or_default());
+            }
+            Order::Amendments(conversation, targets, answer) => {
+                let found = match &self.store {
+                    Some(store) => store.amendments(conversation, targets).await,
                     None => Ok(Vec::new()),
                 };
                 let _ = answer.send(found.unwrap_or_default());

@@ -15,7 +15,7 @@ mod write;
 use std::path::Path;
 use std::sync::Arc;
 
-use nightjar_client_core::{Commit, ConversationRow, MessageRow, Restored};
+use nightjar_client_core::{AmendmentRow, Commit, ConversationRow, MessageRow, Restored};
 use nightjar_model::{ConversationId, DeviceId, Seq, Uid};
 use tokio::sync::{mpsc, oneshot, watch};
 
@@ -142,6 +142,21 @@ impl Store {
     ) -> Result<Vec<MessageRow>, Arc<StoreError>> {
         let (answer, answered) = oneshot::channel();
         self.ask(Request::Messages { conversation, before, limit, answer }).await?;
+        answered.await.map_err(|_| self.why_it_stopped())?.map_err(Arc::new)
+    }
+
+    /// What entries say of the messages between two places, both included, by message and in
+    /// order.
+    ///
+    /// # Errors
+    /// The file cannot be read.
+    pub async fn amendments(
+        &self,
+        conversation: ConversationId,
+        targets: (Seq, Seq),
+    ) -> Result<Vec<AmendmentRow>, Arc<StoreError>> {
+        let (answer, answered) = oneshot::channel();
+        self.ask(Request::Amendments { conversation, targets, answer }).await?;
         answered.await.map_err(|_| self.why_it_stopped())?.map_err(Arc::new)
     }
 

@@ -60,6 +60,8 @@ impl Disk {
                     Arc::make_mut(message).content = br#"{"type":"recalled"}"#.as_slice().into();
                 }
             }
+            // Nobody in this world looks at them.
+            Row::Amendment(_) => {}
             Row::Outgoing(row) => {
                 self.outgoing.insert(row.client_msg_id.clone(), *row);
             }

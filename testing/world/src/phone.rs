@@ -503,6 +503,7 @@ impl World {
             | Event::Conversation(_)
             | Event::Place { .. }
             | Event::Recalled { .. }
+            | Event::Amended(_)
             | Event::Typing { .. }
             | Event::History { .. }
             | Event::Refused { .. } => {}

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use nightjar_model::{ClientMsgId, ConversationId, NotificationId, Seq};
 
-use crate::{AccountRow, Commit, MessageRow, OutgoingRow, PlaceRow, Restored, Row};
+use crate::{AccountRow, AmendmentRow, Commit, MessageRow, OutgoingRow, PlaceRow, Restored, Row};
 
 #[derive(Debug, Default)]
 pub(super) struct Disk {
@@ -15,6 +15,7 @@ pub(super) struct Disk {
     pub(super) outgoing: BTreeMap<ClientMsgId, OutgoingRow>,
     pub(super) withdrawn: Vec<NotificationId>,
     pub(super) recalled: BTreeSet<(ConversationId, Seq)>,
+    pub(super) amendments: Vec<AmendmentRow>,
     waiting: VecDeque<Commit>,
     last: u64,
 }
@@ -50,6 +51,7 @@ impl Disk {
                     self.recalled.insert((conversation, seq));
                 }
             }
+            Row::Amendment(row) => self.amendments.push(*row),
             Row::Outgoing(row) => drop(self.outgoing.insert(row.client_msg_id.clone(), *row)),
             Row::OutgoingGone(id) => drop(self.outgoing.remove(&id)),
             Row::Withdrawn(id) => self.withdrawn.push(id),

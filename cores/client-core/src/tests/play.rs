@@ -10,7 +10,7 @@ use nightjar_model::{
 use nightjar_session::Input as ServerInput;
 
 use super::disk::Disk;
-use super::server::{Server, is_bob, is_hidden, is_pushed, nid_of};
+use super::server::{Server, is_bob, is_hidden, is_pushed, is_text, nid_of};
 use crate::{
     Client, Config, ConnectionId, Dial, Draft, Event, Identity, Indicator, Input, Output, State,
 };
@@ -480,6 +480,7 @@ impl Stage {
                     );
                 }
                 let needs_no_alert = is_bob(&entry.from)
+                    || !is_text(entry)
                     || is_pushed(seq)
                     || self.server.read.get(&place.0).is_some_and(|read| seq <= *read)
                     || self.disk.withdrawn.contains(&nid_of(entry));

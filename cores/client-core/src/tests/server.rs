@@ -186,8 +186,18 @@ impl Server {
     /// Alice writes, and bob's session is woken.
     pub(super) fn alice_writes(&mut self, conversation: &ConversationId, now: Now) -> Seq {
         let seq = self.head(conversation) + 1;
-        let content = format!(r#"{{"type":"text","text":"{seq}"}}"#);
-        self.append(conversation, "alice", &format!("a{seq}"), &content, now);
+        self.alice_says(conversation, &format!(r#"{{"type":"text","text":"{seq}"}}"#), now)
+    }
+
+    /// Alice's device or the server in her name adds this entry.
+    pub(super) fn alice_says(
+        &mut self,
+        conversation: &ConversationId,
+        content: &str,
+        now: Now,
+    ) -> Seq {
+        let seq = self.head(conversation) + 1;
+        self.append(conversation, "alice", &format!("a{seq}"), content, now);
         if !is_hidden(seq) {
             let entry = self.log[conversation][seq as usize - 1].clone();
             self.handle(Input::Notice(Notice::Wake(delivery(&entry))), now);
@@ -218,8 +228,8 @@ impl Server {
 
     pub(super) fn unread_of(&self, conversation: &ConversationId) -> u64 {
         let read = self.read.get(conversation).copied().unwrap_or(0);
-        self.visible(conversation, read, Seq::MAX).filter(|entry| entry.from != uid("bob")).count()
-            as u64
+        let is_counted = |entry: &&Arc<Entry>| entry.from != uid("bob") && is_text(entry);
+        self.visible(conversation, read, Seq::MAX).filter(is_counted).count() as u64
     }
 
     pub(super) fn unread(&self) -> u64 {
@@ -375,9 +385,14 @@ pub(super) fn conversations() -> [(Target, ConversationId); 2] {
 }
 
 fn delivery(entry: &Arc<Entry>) -> Delivery {
-    let alert = entry.from != uid("bob") && !entry.content.starts_with(br#"{"type":"recall"#);
+    let alert = entry.from != uid("bob") && is_text(entry);
     let packets = SharedPackets::default();
     Delivery { entry: entry.clone(), alert, pushed: is_pushed(entry.seq), packets }
+}
+
+/// Whether people wrote it.
+pub(super) fn is_text(entry: &Entry) -> bool {
+    entry.content.starts_with(br#"{"type":"text"#)
 }
 
 fn fold(text: &str) -> u64 {

@@ -6,7 +6,7 @@ use nightjar_wire::{Body, Kind, Packet, body};
 
 use super::play::Stage;
 use super::server::conversations;
-use crate::{ConnectionId, Event, Input};
+use crate::{Amendment, ConnectionId, Event, Input};
 
 fn acks_on_the_way(stage: &Stage) -> Vec<(Option<Seq>, Option<Seq>)> {
     let acks = stage.on_the_way().into_iter().filter_map(|packet| match packet.body {
@@ -171,6 +171,38 @@ fn only_its_author_takes_a_message_back() {
     stage.cut();
     stage.everything_arrives();
     assert_eq!(stage.disk.recalled.iter().map(|(_, seq)| *seq).collect::<Vec<_>>(), [1]);
+}
+
+#[test]
+fn edits_and_reactions_are_about_their_message_and_count_as_nothing() {
+    let mut stage = Stage::online();
+    let chat = &conversations()[0].1;
+    stage.server.alice_writes(chat, stage.now);
+    stage.background(-1);
+    stage.everything_arrives();
+    assert_eq!((stage.client.places[chat].unread, stage.screen.len()), (1, 1));
+    let edit = r#"{"type":"edit","target":1,"content":{"type":"text","text":"better"}}"#;
+    stage.server.alice_says(chat, edit, stage.now);
+    let reaction = r#"{"type":"reaction","target":1,"emoji":"🦉","remove":false}"#;
+    stage.server.alice_says(chat, reaction, stage.now);
+    stage.everything_arrives();
+    assert_eq!((stage.client.places[chat].unread, stage.screen.len()), (1, 1));
+    let said: Vec<_> = stage.disk.amendments.iter().map(|row| (row.target, row.seq)).collect();
+    assert_eq!(said, [(1, 2), (1, 3)]);
+    assert_eq!(stage.disk.amendments[1].amendment, Amendment::Reacted("🦉".to_owned()));
+    assert!(stage.has_event(|event| matches!(event, Event::Amended(row) if row.seq == 2)));
+}
+
+#[test]
+fn what_this_device_amends_comes_back_at_once() {
+    let mut stage = Stage::online();
+    let chat = &conversations()[0].1;
+    stage.writes(&conversations()[0].0);
+    stage.everything_arrives();
+    stage.happens(Input::Recall { conversation: chat.clone(), seq: 1 });
+    stage.everything_arrives_now();
+    assert_eq!(stage.disk.recalled.iter().map(|(_, seq)| *seq).collect::<Vec<_>>(), [1]);
+    assert_eq!(stage.client.places[chat].stored, 2);
 }
 
 #[test]

@@ -9,6 +9,8 @@ pub(super) const HELP: &str = "\
 /history [N]         the newest N messages here, 20 by default
 /read                everything here is read
 /recall SEQ          take message #SEQ back
+/edit SEQ TEXT       your message #SEQ reads TEXT now
+/react SEQ SIGN      react to #SEQ; /unreact takes it back
 /background [MS]     the app left the screen; post notifications for MS milliseconds, -1 always
 /foreground          the app is on the screen
 /quit                leave
@@ -27,6 +29,9 @@ pub(super) enum Command {
     History(u32),
     Read,
     Recall(Seq),
+    Edit(Seq, String),
+    /// With this sign; true takes it back.
+    React(Seq, String, bool),
     Background(i64),
     Foreground,
     Quit,
@@ -66,12 +71,29 @@ pub(super) fn parse(line: &str) -> Result<Command, String> {
             let seq = argument.trim_start_matches('#').parse();
             Command::Recall(seq.map_err(|_| "/recall needs the number behind #".to_owned())?)
         }
+        "edit" => {
+            let (seq, text) = about(name, argument)?;
+            Command::Edit(seq, text)
+        }
+        "react" | "unreact" => {
+            let (seq, sign) = about(name, argument)?;
+            Command::React(seq, sign, name == "unreact")
+        }
         "background" => Command::Background(number(0)?),
         "foreground" => Command::Foreground,
         "quit" => Command::Quit,
         "help" => Command::Help,
         _ => return Err(format!("unknown command '/{name}'; /help lists them")),
     })
+}
+
+/// The message and what to say of it.
+fn about(name: &str, argument: &str) -> Result<(Seq, String), String> {
+    let (seq, said) = argument.split_once(' ').unwrap_or((argument, ""));
+    match (seq.trim_start_matches('#').parse(), said.trim()) {
+        (Ok(seq), said) if !said.is_empty() => Ok((seq, said.to_owned())),
+        _ => Err(format!("/{name} needs the number behind # and what to say of it")),
+    }
 }
 
 #[cfg(test)]
@@ -90,6 +112,9 @@ mod tests {
             ("/history", Command::History(20)),
             ("/history 5000", Command::History(200)),
             ("/recall #7", Command::Recall(7)),
+            ("/edit 7 better  said", Command::Edit(7, "better  said".into())),
+            ("/react #7 🦉", Command::React(7, "🦉".into(), false)),
+            ("/unreact 7 🦉", Command::React(7, "🦉".into(), true)),
             ("/background", Command::Background(0)),
             ("/background -1", Command::Background(-1)),
             ("/quit", Command::Quit),
@@ -104,6 +129,8 @@ mod tests {
         assert_eq!(parse("/frob x"), Err("unknown command '/frob'; /help lists them".into()));
         assert!(parse("/history many").unwrap_err().contains("'many'"));
         assert!(parse("/to a b").unwrap_err().starts_with("/to: uid"));
-        assert!(parse("/recall").is_err());
+        for line in ["/recall", "/edit 7", "/edit x y", "/react"] {
+            assert!(parse(line).is_err(), "{line}");
+        }
     }
 }

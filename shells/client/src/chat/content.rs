@@ -19,6 +19,13 @@ pub(crate) fn text(content: &Content) -> String {
     printable(&text)
 }
 
+/// Whether it only says something of another message.
+pub(super) fn is_amending(content: &Content) -> bool {
+    let read: Option<Value> = serde_json::from_slice(content).ok();
+    let kind = read.as_ref().and_then(|content| content.get("type")?.as_str());
+    matches!(kind, Some("recall" | "edit" | "reaction"))
+}
+
 /// A text message's content.
 pub(crate) fn content(text: &str) -> Content {
     serde_json::json!({ "type": "text", "text": text }).to_string().into()

@@ -5,8 +5,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use nightjar_client_core::{
-    Ended, Event, FailReason, Indicator, MessageRow, NeedToken, Notification, Restored, Standing,
-    defaults,
+    AmendmentRow, Ended, Event, FailReason, Indicator, MessageRow, NeedToken, Notification,
+    Restored, Standing, defaults,
 };
 use nightjar_model::{ClientMsgId, ConversationId, NotificationId, Seq, Target, Uid};
 use tokio::sync::mpsc;
@@ -94,6 +94,10 @@ impl Talk {
     }
 
     fn arrived(&mut self, message: Arc<MessageRow>) {
+        if content::is_amending(&message.content) {
+            // Told by an event of its own.
+            return;
+        }
         if !self.is_hidden {
             return self.show(&message);
         }
@@ -122,11 +126,11 @@ impl Talk {
                 let place = screen::place(&conversation, &self.me);
                 print(&format!("{} took back #{seq} in {place}", printable(by.as_str())));
             }
+            Event::Amended(row) => print(&screen::amended(&row, &self.me)),
             Event::Typing { conversation, from } => {
                 let place = screen::place(&conversation, &self.me);
                 print(&format!("{} is typing in {place}", printable(from.as_str())));
             }
-            Event::History { messages, .. } => self.show_history(&messages),
             Event::Refused { kind, reject } => {
                 let why = reject.map_or("no answer", |reject| reject.message());
                 print(&format!("{}: {why}", kind.name()));
@@ -134,6 +138,8 @@ impl Talk {
             Event::TokenNeeded(why) => return Err(refusal(why)),
             Event::Ended(why) => return Err(end(&why)),
             Event::Queued { client_msg_id, to } => self.queued(&client_msg_id, &to),
+            // Shown with what the store knows of it.
+            Event::History { .. } => {}
             Event::Link(_) | Event::Conversation(_) => {}
         }
         Ok(())
@@ -146,9 +152,9 @@ impl Talk {
         }
     }
 
-    fn show_history(&self, messages: &[Arc<MessageRow>]) {
-        for message in messages {
-            print(&screen::numbered(message, &self.me));
+    fn show_history(&self, messages: &[Arc<MessageRow>], amendments: &[AmendmentRow]) {
+        for message in messages.iter().filter(|message| !content::is_amending(&message.content)) {
+            print(&screen::numbered(message, amendments, &self.me));
         }
     }
 
@@ -271,7 +277,11 @@ impl Running {
                 let hidden = std::mem::take(&mut self.talk.hidden);
                 hidden.iter().for_each(|message| self.talk.show(message));
             }
-            Command::Read | Command::History(_) | Command::Recall(_) => {
+            Command::Read
+            | Command::History(_)
+            | Command::Recall(_)
+            | Command::Edit(..)
+            | Command::React(..) => {
                 let Some(conversation) = self.talk.open() else {
                     nowhere();
                     return Ok(Mood::Stay);
@@ -294,6 +304,12 @@ impl Running {
             }
             Command::History(limit) => self.client.history(conversation, None, limit).await,
             Command::Recall(seq) => self.client.recall(conversation, seq).await,
+            Command::Edit(seq, text) => {
+                self.client.edit(conversation, seq, content::content(&text)).await
+            }
+            Command::React(seq, sign, remove) => {
+                self.client.react(conversation, seq, sign, remove).await
+            }
             _ => Ok(()),
         }
     }
@@ -308,8 +324,19 @@ impl Running {
         Ok(())
     }
 
+    /// As the messages read now, with what others think of them.
+    async fn show_history(&self, conversation: ConversationId, messages: &[Arc<MessageRow>]) {
+        let (Some(first), Some(last)) = (messages.first(), messages.last()) else { return };
+        let amendments = self.client.amendments(conversation, (first.seq, last.seq)).await;
+        self.talk.show_history(messages, &amendments.unwrap_or_default());
+    }
+
     async fn heard(&mut self, news: News) -> Result<(), String> {
         match news {
+            News::Event(Event::History { conversation, messages, .. }) => {
+                self.show_history(conversation, &messages).await;
+                Ok(())
+            }
             News::Event(event) => self.talk.told(event),
             News::Link { indicator, next_try_ms } => {
                 self.talk.is_online = indicator == Indicator::Online;

@@ -1,7 +1,8 @@
 //! Rows out of the file.
 
 use nightjar_client_core::{
-    AccountRow, ConversationRow, MessageRow, OutgoingRow, PlaceRow, Restored, Standing, defaults,
+    AccountRow, Amendment, AmendmentRow, ConversationRow, MessageRow, OutgoingRow, PlaceRow,
+    Restored, Standing, defaults,
 };
 use nightjar_model::{
     ClientMsgId, ConversationId, ConversationKind, DeviceId, GroupId, IdError, MessageId,
@@ -82,6 +83,41 @@ pub(super) fn messages(
     )?;
     found.reverse();
     Ok(found)
+}
+
+/// What entries say of the messages between two places, both included, in order.
+pub(super) fn amendments(
+    from: &Connection,
+    conversation: &ConversationId,
+    (first, last): (Seq, Seq),
+) -> Result<Vec<AmendmentRow>> {
+    let signed = |seq| i64::try_from(seq).unwrap_or(i64::MAX);
+    rows(
+        from,
+        "SELECT conversation, seq, target, sender, kind, said FROM amendments
+             WHERE conversation = ?1 AND target BETWEEN ?2 AND ?3 ORDER BY target, seq",
+        params![conversation.as_str(), signed(first), signed(last)],
+        |row| {
+            let said: Vec<u8> = row.get(5)?;
+            let sign = |said| String::from_utf8(said).map_err(|error| unreadable(5, error));
+            let amendment = match row.get::<_, String>(4)?.as_str() {
+                "edited" => Amendment::Edited(said.into()),
+                "reacted" => Amendment::Reacted(sign(said)?),
+                _ => Amendment::Unreacted(sign(said)?),
+            };
+            Ok(AmendmentRow {
+                conversation: id(row, 0, ConversationId::parse)?,
+                seq: unsigned(row, 1)?,
+                target: unsigned(row, 2)?,
+                by: id(row, 3, Uid::parse)?,
+                amendment,
+            })
+        },
+    )
+}
+
+fn unreadable(column: usize, error: impl std::error::Error + Send + Sync + 'static) -> Error {
+    Error::FromSqlConversionFailure(column, Type::Blob, Box::new(error))
 }
 
 fn account(from: &Connection) -> Result<Option<AccountRow>> {

@@ -7,8 +7,8 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
 use nightjar_client_core::{
-    AccountRow, Commit, ConversationRow, MessageRow, OutgoingRow, PlaceRow, Restored, Row,
-    Standing, defaults,
+    AccountRow, Amendment, AmendmentRow, Commit, ConversationRow, MessageRow, OutgoingRow,
+    PlaceRow, Restored, Row, Standing, defaults,
 };
 use nightjar_model::{
     ClientMsgId, ConversationId, ConversationKind, DeviceId, GroupId, Mentions, MessageId,
@@ -406,7 +406,7 @@ async fn a_file_of_a_later_version_is_refused_and_not_touched() {
     let before = std::fs::read(&path).unwrap();
 
     let error = refusal(&path).await;
-    assert!(matches!(error, StoreError::Newer { found: 99, known: 1, .. }), "{error}");
+    assert!(matches!(error, StoreError::Newer { found: 99, known: 2, .. }), "{error}");
     assert!(error.to_string().contains("install the version that wrote it"), "{error}");
     assert_eq!(std::fs::read(&path).unwrap(), before);
 }
@@ -531,4 +531,41 @@ async fn a_file_belongs_to_the_first_who_comes() {
     store.close().await.unwrap();
     let (store, _) = Store::open(&folder.file()).await.unwrap();
     assert_eq!(store.claim(owner("bob")).await.unwrap(), owner("alice"));
+}
+
+#[tokio::test]
+async fn a_file_of_the_first_format_is_brought_to_the_newest() {
+    let folder = Folder::new();
+    let path = folder.file();
+    let old = Connection::open(&path).unwrap();
+    old.execute_batch(include_str!("format_1.sql")).unwrap();
+    old.pragma_update(None, "application_id", 0x6e6a_636c).unwrap();
+    old.pragma_update(None, "user_version", 1).unwrap();
+    old.execute(
+        "INSERT INTO conversations (conversation, kind, peer, name) VALUES (?1, NULL, NULL, NULL)",
+        [direct("alice").as_str()],
+    )
+    .unwrap();
+    old.close().unwrap();
+
+    let (store, _) = Store::open(&path).await.unwrap();
+    assert_eq!(store.conversations().await.unwrap(), [conversation("alice", None)]);
+    let said = |seq, amendment| AmendmentRow {
+        conversation: direct("alice"),
+        seq,
+        target: 1,
+        by: uid("alice"),
+        amendment,
+    };
+    let rows = [
+        said(3, Amendment::Reacted("🦉".to_owned())),
+        said(2, Amendment::Edited("{}".into())),
+        said(4, Amendment::Unreacted("🦉".to_owned())),
+    ];
+    let given = rows.iter().cloned().map(|row| Row::Amendment(Box::new(row))).collect();
+    store.commit(Commit { number: 1, rows: given }).await.unwrap();
+    let read = store.amendments(direct("alice"), (1, 1)).await.unwrap();
+    assert_eq!(read, [rows[1].clone(), rows[0].clone(), rows[2].clone()], "in order");
+    assert_eq!(store.amendments(direct("alice"), (2, 9)).await.unwrap(), []);
+    store.close().await.unwrap();
 }

@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::thread::{Builder, JoinHandle};
 
-use nightjar_client_core::{Commit, ConversationRow, MessageRow, Restored};
+use nightjar_client_core::{AmendmentRow, Commit, ConversationRow, MessageRow, Restored};
 use nightjar_model::{ConversationId, Seq};
 use rusqlite::Connection;
 use tokio::sync::{mpsc, oneshot, watch};
@@ -19,6 +19,11 @@ pub(super) enum Request {
     Quiesce(oneshot::Sender<Result<(), StoreError>>),
     Reopen,
     Conversations(oneshot::Sender<Result<Vec<ConversationRow>, StoreError>>),
+    Amendments {
+        conversation: ConversationId,
+        targets: (Seq, Seq),
+        answer: oneshot::Sender<Result<Vec<AmendmentRow>, StoreError>>,
+    },
     Messages {
         conversation: ConversationId,
         before: Option<Seq>,
@@ -125,6 +130,10 @@ fn serve(
         Request::Reopen => return told(progress, file.open().map(|_| None)),
         Request::Conversations(answer) => {
             let _ = answer.send(file.read(read::conversations));
+        }
+        Request::Amendments { conversation, targets, answer } => {
+            let found = file.read(|file| read::amendments(file, &conversation, targets));
+            let _ = answer.send(found);
         }
         Request::Messages { conversation, before, limit, answer } => {
             let found = file.read(|file| read::messages(file, &conversation, before, limit));

@@ -1,7 +1,8 @@
 //! Rows into the file.
 
 use nightjar_client_core::{
-    AccountRow, Commit, ConversationRow, MessageRow, OutgoingRow, PlaceRow, Row,
+    AccountRow, Amendment, AmendmentRow, Commit, ConversationRow, MessageRow, OutgoingRow,
+    PlaceRow, Row,
 };
 use nightjar_model::{Seq, Target, Uid};
 use rusqlite::{Connection, ToSql, Transaction, TransactionBehavior, params};
@@ -31,6 +32,7 @@ fn put(to: &Transaction<'_>, row: &Row) -> rusqlite::Result<()> {
         Row::Place(row) => place(to, row),
         Row::Message(row) => message(to, row),
         Row::Recalled { conversation, seq, by } => recalled(to, conversation.as_str(), *seq, by),
+        Row::Amendment(row) => amendment(to, row),
         Row::Outgoing(row) => outgoing(to, row),
         Row::OutgoingGone(id) => {
             execute(to, "DELETE FROM outgoing WHERE client_msg_id = ?1", params![id.as_str()])
@@ -44,6 +46,27 @@ fn put(to: &Transaction<'_>, row: &Row) -> rusqlite::Result<()> {
             execute(to, "DELETE FROM withdrawn WHERE notification_id = ?1", params![id.as_str()])
         }
     }
+}
+
+fn amendment(to: &Transaction<'_>, row: &AmendmentRow) -> rusqlite::Result<()> {
+    let (kind, said): (_, &[u8]) = match &row.amendment {
+        Amendment::Edited(content) => ("edited", content),
+        Amendment::Reacted(sign) => ("reacted", sign.as_bytes()),
+        Amendment::Unreacted(sign) => ("unreacted", sign.as_bytes()),
+    };
+    execute(
+        to,
+        "INSERT OR REPLACE INTO amendments (conversation, seq, target, sender, kind, said)
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
+        params![
+            row.conversation.as_str(),
+            signed(row.seq),
+            signed(row.target),
+            row.by.as_str(),
+            kind,
+            said
+        ],
+    )
 }
 
 fn account(to: &Transaction<'_>, row: &AccountRow) -> rusqlite::Result<()> {

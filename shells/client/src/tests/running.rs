@@ -1,9 +1,10 @@
 //! The client for apps.
 
-use nightjar_client_core::{Event, Input};
+use nightjar_client_core::{Amendment, Event, Input};
 use nightjar_model::Reject;
 
 use super::house::{House, chat_of, nowhere, soon, text};
+use crate::chat::content;
 use crate::store::Store;
 
 #[tokio::test]
@@ -69,6 +70,39 @@ async fn a_restart_brings_what_was_missed_and_nothing_twice() {
     assert_eq!(bob.receives().await, "third");
     let stored = soon(bob.client.messages(chat_of("alice", "bob"), None, 10)).await.unwrap();
     assert_eq!(stored.iter().map(text).collect::<Vec<_>>(), ["first", "second", "third"]);
+}
+
+#[tokio::test]
+async fn edits_and_reactions_reach_the_other_and_stay() {
+    let house = House::open();
+    let door = house.door().await;
+    let mut alice = house.phone("alice", vec![door.clone()]).await;
+    let mut bob = house.phone("bob", vec![door]).await;
+    bob.is_there().await;
+    alice.writes("bob", "helo").await;
+    assert_eq!((alice.is_sent().await, bob.receives().await.as_str()), (1, "helo"));
+    let chat = chat_of("alice", "bob");
+    alice.client.edit(chat.clone(), 1, content::content("hello")).await.unwrap();
+    let amended = |event: &Event| match event {
+        Event::Amended(row) => Some(row.amendment.clone()),
+        _ => None,
+    };
+    let edited = Amendment::Edited(content::content("hello"));
+    assert_eq!(bob.hears(amended).await, edited);
+    assert_eq!(alice.hears(amended).await, edited, "also where it was written");
+    bob.client.react(chat.clone(), 1, "🦉".to_owned(), false).await.unwrap();
+    assert_eq!(alice.hears(amended).await, Amendment::Reacted("🦉".to_owned()));
+    bob.client.edit(chat.clone(), 1, content::content("mine now")).await.unwrap();
+    let reject = |event: &Event| match event {
+        Event::Refused { reject, .. } => Some(*reject),
+        _ => None,
+    };
+    assert_eq!(bob.hears(reject).await, Some(Reject::Forbidden));
+    alice.client.close().await.unwrap();
+    let (store, _) = Store::open(&house.file("alice")).await.unwrap();
+    let said = store.amendments(chat, (1, 1)).await.unwrap();
+    let said: Vec<_> = said.into_iter().map(|row| (row.seq, row.amendment)).collect();
+    assert_eq!(said, [(2, edited), (3, Amendment::Reacted("🦉".to_owned()))]);
 }
 
 #[tokio::test]
