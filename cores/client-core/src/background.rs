@@ -6,7 +6,7 @@ use nightjar_model::{ByeReason, Mono};
 use crate::app::Budget;
 use crate::requests::Asked;
 use crate::state::{Move, Vis};
-use crate::{Client, KeepAlive, Output, State, defaults};
+use crate::{Client, Ended, KeepAlive, Output, State, defaults};
 
 /// The store as this client ordered it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -114,6 +114,9 @@ impl Client {
 
     /// The time in the background is over.
     fn expired(&mut self) {
+        if self.is_logging_out {
+            return self.end(Ended::LoggedOut { confirmed: false });
+        }
         match self.state {
             State::Connecting | State::Handshaking => {
                 self.drop_connection();

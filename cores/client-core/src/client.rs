@@ -64,6 +64,8 @@ pub struct Client {
     pub(crate) quiesces: u32,
     pub(crate) suspended_at: Option<Mono>,
     pub(crate) is_logging_out: bool,
+    /// This connection is only to tell what a logout owes.
+    pub(crate) is_errand: bool,
     /// The server first heard of this device on this connection, and started it at the newest
     /// entry of each conversation.
     pub(crate) is_fresh: bool,
@@ -151,6 +153,7 @@ impl Client {
             quiesces: 0,
             suspended_at: None,
             is_logging_out: false,
+            is_errand: false,
             is_fresh: false,
             indicator: Indicator::Stopped,
             counts: Counts::default(),
@@ -250,7 +253,8 @@ impl Client {
     pub fn wait_until(&self) -> Option<Mono> {
         let is_background = self.app.budget().is_some();
         let line = match self.state {
-            State::LoggedOut | State::Suspended | State::Kicked | State::Failed => return None,
+            State::LoggedOut => return self.owed_until(),
+            State::Suspended | State::Kicked | State::Failed => return None,
             State::Idle if is_background => return None,
             State::Draining if !self.is_open => return None,
             State::Idle => None,
@@ -348,6 +352,7 @@ impl Client {
         if self.state == State::OfflineBackoff && self.is_due() {
             self.moved(Move::Try);
         }
+        self.tell_what_is_owed();
         if self.suspended_at.is_none() {
             self.check_outbox();
         }

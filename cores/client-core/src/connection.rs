@@ -45,6 +45,7 @@ impl Client {
         if matches!(self.state, State::LoggedOut | State::Kicked) {
             self.identity.token = token;
             self.forget_told_bindings();
+            self.forget_what_is_owed();
             self.is_wanted = true;
             self.dialer.token(true);
             self.dialer.afresh(self.now.mono);
@@ -96,7 +97,10 @@ impl Client {
         if connection != self.connection || self.state != State::Handshaking {
             return;
         }
-        let (app_state, grace_ms) = self.app.told(self.now.mono);
+        let (app_state, grace_ms) = match self.is_errand {
+            true => ("background", Some(0)),
+            false => self.app.told(self.now.mono),
+        };
         // A hello cannot name the conversation that is open.
         self.app.is_untold = self.app.open().is_some();
         let hello = body::Hello {
@@ -118,6 +122,11 @@ impl Client {
             return;
         }
         self.is_open = true;
+        if self.is_logging_out {
+            return self.say_what_is_owed();
+        }
+        // Signed in again, the device is to be pushed after all.
+        self.forget_what_is_owed();
         let now = self.now.mono;
         self.dialer.online(now);
         self.pulse = Pulse::new(answer.heartbeat_s, self.dice.fraction(), now);
@@ -192,6 +201,11 @@ impl Client {
 
     /// The server does not take the token.
     fn needs_token(&mut self, why: NeedToken) {
+        if self.is_logging_out {
+            // Without a token nothing can be told.
+            self.forget_what_is_owed();
+            return self.end(Ended::LoggedOut { confirmed: false });
+        }
         self.dialer.token(false);
         self.drop_connection();
         if self.moved(Move::TokenBad) {
@@ -206,8 +220,12 @@ impl Client {
             Ended::Kicked { .. } | Ended::Replaced | Ended::Refused(_) => Move::Kicked,
             Ended::Protocol | Ended::StoreFailed => Move::Failed,
         };
+        let was_errand = self.is_errand;
         if self.moved(event) {
-            self.is_logging_out = false;
+            (self.is_logging_out, self.is_errand) = (false, false);
+            if self.account.owes_unbind.is_some() {
+                self.dialer.lost(self.now.mono, self.dice);
+            }
             if !matches!(why, Ended::StoreFailed) {
                 self.account.resume = None;
                 self.is_account_touched = true;
@@ -216,7 +234,13 @@ impl Client {
             if matches!(why, Ended::Kicked { .. } | Ended::LoggedOut { .. }) {
                 self.clear_screen();
             }
-            self.tell(Event::Ended(why));
+            if matches!(why, Ended::Kicked { .. } | Ended::LoggedOut { confirmed: true }) {
+                self.forget_what_is_owed();
+            }
+            // An errand that failed is no news.
+            if !was_errand || matches!(why, Ended::LoggedOut { confirmed: true }) {
+                self.tell(Event::Ended(why));
+            }
         }
     }
 
@@ -344,16 +368,6 @@ impl Client {
             Some(Reject::Draining) => {}
             _ => self.lost(),
         }
-    }
-
-    pub(crate) fn log_out(&mut self, unbind: bool) {
-        if !self.is_open {
-            return self.end(Ended::LoggedOut { confirmed: false });
-        }
-        self.is_logging_out = true;
-        self.until = self.now.mono.after(defaults::LOGOUT_MS);
-        let logout = body::Logout { unbind: Some(unbind) };
-        self.ask(Asked::Logout, Kind::Logout, Body::Logout(logout));
     }
 
     pub(crate) fn came_to_screen(&mut self, conversation: Option<ConversationId>) {

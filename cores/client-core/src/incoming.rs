@@ -48,7 +48,7 @@ impl Client {
             self.heard_answer(serial, code, body);
         } else if serial >= SERVER_SERIAL_MIN {
             self.heard_request(serial, kind, body);
-        } else if self.is_open {
+        } else if self.is_open && !self.is_errand {
             self.heard_news(body);
         }
     }

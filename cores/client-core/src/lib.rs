@@ -30,6 +30,7 @@ pub mod fetch;
 mod inbox;
 mod incoming;
 mod io;
+mod leaving;
 mod ledger;
 mod network;
 mod notes;

@@ -51,6 +51,10 @@ pub struct AccountRow {
     pub resume: Option<Secret<String>>,
     /// Everything up to this token is in the store; opaque.
     pub sync: Option<String>,
+    /// A logout without a connection: with this token the server is still to be told to push this
+    /// device no more. An app that finds it at its start, and nobody signed in, makes a client
+    /// with this token and gives it [`crate::Input::Logout`] again.
+    pub owes_unbind: Option<Box<Secret<String>>>,
     /// Whether a hello was ever sent: the server may know this device.
     pub said_hello: bool,
     /// Whether a whole list of conversations was received once.

@@ -152,6 +152,8 @@ impl State {
         use {Move::*, Next::*, State as S};
         Some(match (self, event) {
             (S::LoggedOut | S::Kicked, Login) => Dial,
+            // To tell the server what a logout without a connection could not.
+            (S::LoggedOut, Try) => To(S::Connecting),
             (S::LoggedOut | S::Kicked, Foreground | Background | StoreClosed | Written) => Stay,
             (S::Failed, Foreground | Background) => Stay,
             (S::LoggedOut | S::Kicked | S::Failed, _) | (_, Login) => return None,

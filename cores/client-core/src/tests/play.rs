@@ -330,6 +330,12 @@ impl Stage {
 
     /// The process is killed and started again.
     pub(super) fn crashes(&mut self) {
+        self.restarts();
+        self.happens(Input::Start);
+    }
+
+    /// The same, and nobody says yet that it is to be online.
+    pub(super) fn restarts(&mut self) {
         if self.connection.is_some() {
             self.hang_up();
         }
@@ -340,7 +346,6 @@ impl Stage {
         self.client = Client::new(self.config.clone().into(), identity(), restored, self.now);
         self.is_foreground = true;
         self.see();
-        self.happens(Input::Start);
     }
 
     pub(super) fn foreground(&mut self) {

@@ -1,3 +1,6 @@
+-- A logout the server does not know of: the token to tell it with, secret.
+ALTER TABLE account ADD COLUMN owes_unbind TEXT;
+
 -- What entries say of other messages; it may be here before the message is.
 CREATE TABLE amendments (
     conversation TEXT NOT NULL,

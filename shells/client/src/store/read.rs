@@ -121,7 +121,8 @@ fn unreadable(column: usize, error: impl std::error::Error + Send + Sync + 'stat
 }
 
 fn account(from: &Connection) -> Result<Option<AccountRow>> {
-    let sql = "SELECT resume, sync, said_hello, is_synced, unread, bv, app_order_end FROM account";
+    let sql = "SELECT resume, sync, said_hello, is_synced, unread, bv, app_order_end,
+        owes_unbind FROM account";
     from.query_row(sql, [], |row| {
         Ok(AccountRow {
             resume: row.get::<_, Option<String>>(0)?.map(Secret::new),
@@ -131,6 +132,7 @@ fn account(from: &Connection) -> Result<Option<AccountRow>> {
             unread: unsigned(row, 4)?,
             bv: unsigned(row, 5)?,
             app_order_end: unsigned(row, 6)?,
+            owes_unbind: row.get::<_, Option<String>>(7)?.map(|token| Box::new(Secret::new(token))),
         })
     })
     .optional()

@@ -84,6 +84,7 @@ fn account(unread: u64) -> AccountRow {
         unread,
         bv: u64::MAX,
         app_order_end: 9,
+        owes_unbind: Some(Box::new(Secret::new("login-secret".into()))),
     }
 }
 

@@ -73,7 +73,7 @@ fn account(to: &Transaction<'_>, row: &AccountRow) -> rusqlite::Result<()> {
     execute(
         to,
         "INSERT OR REPLACE INTO account (one, resume, sync, said_hello, is_synced, unread, bv,
-             app_order_end) VALUES (1, ?1, ?2, ?3, ?4, ?5, ?6, ?7)",
+             app_order_end, owes_unbind) VALUES (1, ?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)",
         params![
             row.resume.as_ref().map(|resume| resume.expose().as_str()),
             row.sync,
@@ -82,6 +82,7 @@ fn account(to: &Transaction<'_>, row: &AccountRow) -> rusqlite::Result<()> {
             signed(row.unread),
             signed(row.bv),
             signed(row.app_order_end),
+            row.owes_unbind.as_ref().map(|token| token.expose().as_str()),
         ],
     )
 }
