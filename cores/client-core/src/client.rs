@@ -12,12 +12,14 @@ use crate::background::Storing;
 use crate::binding::Bound;
 use crate::dialer::Dialer;
 use crate::dice::Dice;
+use crate::metrics::Metrics;
 use crate::network::Rival;
 use crate::notes::Notes;
 use crate::outbox::Outbox;
 use crate::place::Place;
 use crate::proofs::Proofs;
 use crate::pulse::Pulse;
+use crate::reports::Reports;
 use crate::requests::{Asked, Requests};
 use crate::state::{Facts, Move, Vis};
 use crate::then::Thens;
@@ -80,6 +82,8 @@ pub struct Client {
     pub(crate) notes: Option<Box<Notes>>,
     /// At most [`nightjar_model::limits::BINDINGS_MAX`].
     pub(crate) bindings: Vec<Bound>,
+    pub(crate) reports: Option<Box<Reports>>,
+    pub(crate) metrics: Box<Metrics>,
     /// Grows with each use of a place.
     pub(crate) uses: u64,
 
@@ -125,10 +129,9 @@ impl Client {
     /// app is in the foreground until it says otherwise.
     #[must_use]
     pub fn new(config: Arc<Config>, identity: Identity, restored: Restored, now: Now) -> Self {
-        let Restored { account, mut places, outgoing, withdrawn } = restored;
+        let Restored { account, mut places, outgoing } = restored;
         places.truncate(defaults::PLACES_MAX);
         let newest = places.len() as u64;
-        let notes = Notes::restored(withdrawn, &places);
         let places = places.iter().zip((0..=newest).rev()).map(|(row, used)| {
             (row.conversation.clone(), Box::new(Place { used, ..Place::restored(row) }))
         });
@@ -162,8 +165,10 @@ impl Client {
             outbox: Outbox::restored(outgoing, now.mono.0),
             requests: Requests::default(),
             proofs: Proofs::default(),
-            notes,
             bindings: Vec::new(),
+            notes: None,
+            reports: None,
+            metrics: Box::default(),
             uses: newest + 1,
             unacked: Vec::new(),
             ack_at: None,
@@ -218,6 +223,12 @@ impl Client {
             Input::StoreClosed(number) => self.store_closed(number),
             Input::Notified(id) => self.notified(&id),
             Input::NotNotified(id) => self.not_notified(&id),
+            Input::Removed(ids) => self.removed(ids),
+            Input::Ledger(answer) => self.ledger_says(answer),
+            Input::PushReceived(push) => self.push_received(*push),
+            Input::PushGap => self.push_gap(),
+            Input::NotificationOpened(id) => self.notification_opened(id),
+            Input::NotificationDismissed(id) => self.dismissed(id),
             Input::Send(draft) => self.write(*draft),
             Input::Retry(id) => self.retry(&id),
             Input::Cancel(id) => self.cancel(&id),
@@ -277,6 +288,7 @@ impl Client {
             self.rival.as_ref().map(|rival| rival.until),
             self.requests.wait_until(),
             self.ack_at,
+            self.report_until(),
             self.ask_until(),
             self.bind_until(),
             self.send_until(),
@@ -457,6 +469,7 @@ impl Client {
             self.send_messages();
             self.ask_what_is_wanted();
             self.acknowledge();
+            self.report();
         }
     }
 

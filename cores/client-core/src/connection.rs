@@ -1,8 +1,9 @@
 //! Connecting, greeting, and every way a connection ends.
 
-use nightjar_model::{ByeReason, ConversationId, Reject, Secret};
+use nightjar_model::{ByeReason, ConversationId, Metric, Reject, Secret};
 use nightjar_wire::{Body, Kind, Packet, body};
 
+use crate::metrics::Metrics;
 use crate::proofs::Proofs;
 use crate::pulse::{Beat, Pulse};
 use crate::requests::Asked;
@@ -16,6 +17,7 @@ const PROTOCOL: u32 = 1;
 impl Client {
     pub(crate) fn start(&mut self) {
         self.is_wanted = true;
+        self.ask_for_spool();
         self.dial_from_rest();
         self.moved(Move::Start);
     }
@@ -74,6 +76,8 @@ impl Client {
     /// Starts an attempt.
     pub(crate) fn dial(&mut self) {
         self.has_line = true;
+        self.metrics.count(Metric::ConnectAttempts);
+        self.metrics.connecting.get_or_insert(self.now.mono);
         self.connection = self.next_connection();
         self.until = self.now.mono.after(defaults::CONNECT_MS);
         let to = self.dialer.dial();
@@ -129,6 +133,9 @@ impl Client {
         self.forget_what_is_owed();
         let now = self.now.mono;
         self.dialer.online(now);
+        self.measure_greeting();
+        self.metrics.told_from = now.after(defaults::METRICS_FIRST_MS);
+        self.signed_in(answer.push_token_scope);
         self.pulse = Pulse::new(answer.heartbeat_s, self.dice.fraction(), now);
         self.app.greeted(answer.resumed);
         self.account.resume = Some(Secret::new(answer.resume));
@@ -141,6 +148,16 @@ impl Client {
         if !self.config.syncs {
             self.moved(Move::Synced);
         }
+    }
+
+    fn measure_greeting(&mut self) {
+        let now = self.now.mono;
+        let took = [
+            Metrics::ended(Metric::ConnectTime, &mut self.metrics.connecting, now),
+            Metrics::ended(Metric::ReconnectTime, &mut self.metrics.lost, now),
+        ];
+        took.iter().for_each(|took| self.metrics.add(took.as_slice()));
+        self.metrics.greeted = Some(now);
     }
 
     /// What the last connection may have left unsaid is said again.
@@ -179,6 +196,12 @@ impl Client {
 
     /// The attempt failed or the connection is gone, or as good as gone.
     pub(crate) fn lost(&mut self) {
+        let now = self.now.mono;
+        if self.is_open {
+            self.metrics.lost = self.app.is_foreground().then_some(now);
+        } else {
+            self.metrics.count(Metric::ConnectFailed);
+        }
         self.dialer.lost(self.now.mono, self.dice);
         self.leave(Move::Lost);
     }
@@ -194,7 +217,10 @@ impl Client {
 
     /// The process was frozen: its socket is dead, whatever it looks like.
     pub(crate) fn thawed(&mut self) {
-        self.counts.zombie_sockets += u64::from(self.has_line && self.state != State::Connecting);
+        if self.has_line && self.state != State::Connecting {
+            self.counts.zombie_sockets += 1;
+            self.metrics.count(Metric::ZombieSocket);
+        }
         self.dialer.afresh(self.now.mono);
         self.leave(Move::Slept);
     }
@@ -231,8 +257,8 @@ impl Client {
                 self.is_account_touched = true;
             }
             self.drop_connection();
-            if matches!(why, Ended::Kicked { .. } | Ended::LoggedOut { .. }) {
-                self.clear_screen();
+            if matches!(why, Ended::LoggedOut { .. } | Ended::Kicked { .. }) {
+                self.forget_notes();
             }
             if matches!(why, Ended::Kicked { .. } | Ended::LoggedOut { confirmed: true }) {
                 self.forget_what_is_owed();
@@ -274,6 +300,7 @@ impl Client {
                 }
                 return;
             }
+            Asked::AppState => return self.metrics.count(Metric::AppStateLost),
             Asked::History(_) => Kind::History,
             Asked::Amend(kind, _) => kind,
             _ => return,
@@ -375,7 +402,10 @@ impl Client {
         if let Some(conversation) = &conversation {
             self.clear_notifications(conversation);
         }
-        self.counts.grace_returns += u64::from(self.is_open && self.app.budget().is_some());
+        if self.is_open && self.app.budget().is_some() {
+            self.counts.grace_returns += 1;
+            self.metrics.count(Metric::GraceReturn);
+        }
         self.app.foreground(conversation);
         if !was_on_screen {
             self.release();

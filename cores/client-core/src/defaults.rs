@@ -113,8 +113,16 @@ pub const SYNC_PAGE: u32 = 200;
 pub const FILL_PAGE: u32 = 100;
 /// Notifications of one conversation this client keeps track of.
 pub const POSTED_MAX: usize = 64;
-/// Withdrawn notification ids that are remembered.
-pub const WITHDRAWN_MAX: usize = 5_000;
+/// Orders on the ledger without an answer, above which messages are left to the server to push.
+pub const ORDERS_MAX: usize = 256;
+/// Withdrawals of the server that are being carried out.
+pub const WITHDRAWALS_MAX: usize = 64;
+/// Notification ids of one kind that wait to be reported.
+pub const REPORTS_MAX: usize = 64;
+/// Sums of what was measured are told so long after a hello, when there is nothing more urgent.
+pub const METRICS_FIRST_MS: u64 = 2_000;
+/// They are told again so often.
+pub const METRICS_MS: u64 = 300_000;
 /// How long the answer to a logout may take.
 pub const LOGOUT_MS: u64 = 5_000;
 

@@ -392,7 +392,7 @@ impl Fetch {
                 let since = since.map(|seq| format!("&since={seq}")).unwrap_or_default();
                 self.outputs.push_back(FetchOutput::Get(format!("/v1/fetch?ids={id}{since}")));
             }
-            Verdict::Taken(by) => {
+            Verdict::Taken(by) | Verdict::Shown(by) => {
                 self.result = Some(Metric::FetchDuplicate);
                 self.refused(Quiet::Taken(by), now);
             }

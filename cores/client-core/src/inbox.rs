@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use nightjar_model::sabotage::Sabotage;
 use nightjar_model::{
-    ClientMsgId, ConversationId, IdError, MessageId, Mono, Seq, Target, Uid, WallMs, limits,
+    ClientMsgId, ConversationId, IdError, MessageId, Metric, Mono, Seq, Target, Uid, WallMs, limits,
 };
 use nightjar_wire::{Body, Kind, Packet, body};
 
@@ -20,6 +20,8 @@ use crate::{AmendmentRow, Client, Event, MessageRow, Row, defaults};
 pub(crate) enum Origin {
     /// The server delivered it; whether it pushed it already.
     Delivered { pushed: bool },
+    /// An extension looked it up, and alerted of it if need be.
+    Spooled,
     /// It was missing and was asked for. Nothing says whether a person is to be told.
     Fetched,
 }
@@ -35,7 +37,7 @@ impl Client {
         }
     }
 
-    fn arrived(&mut self, message: MessageRow, origin: Origin) {
+    pub(crate) fn arrived(&mut self, message: MessageRow, origin: Origin) {
         let (conversation, seq) = (message.conversation.clone(), message.seq);
         if seq == 0 {
             return;
@@ -45,10 +47,11 @@ impl Client {
         if Sabotage::GapIgnored.is_on() && place.received.prefix() < seq {
             place.received.insert(place.received.prefix() + 1, seq - 1);
         }
-        if origin != Origin::Fetched {
+        if matches!(origin, Origin::Delivered { .. }) {
             place.given(seq);
         }
         if !place.arrive(seq, false) {
+            self.metrics.count(Metric::DuplicateDropped);
             self.owe_ack(&conversation);
             return self.notice_gap(&conversation);
         }
@@ -112,6 +115,10 @@ impl Client {
 
     /// The message is stored.
     pub(crate) fn arrived_for_good(&mut self, message: Arc<MessageRow>, origin: Origin) {
+        if message.alert && self.app.is_foreground() {
+            let ms = self.now.wall.0.saturating_sub(message.at.0);
+            self.metrics.time(Metric::SurfacedLatency, ms);
+        }
         self.show_or_post(&message, origin);
         if let Some(seq) = recalled(&message.content) {
             let (conversation, by) = (message.conversation.clone(), message.from.clone());
@@ -153,6 +160,10 @@ impl Client {
     pub(crate) fn acknowledge_now(&mut self) {
         (self.ack_at, self.ack_messages) = (None, 0);
         let unacked = std::mem::take(&mut self.unacked);
+        if self.app.is_foreground() {
+            let surfaced = |id: &ConversationId| Some((id.clone(), self.places.get(id)?.surfaced));
+            self.saw(unacked.iter().filter_map(surfaced).collect());
+        }
         for chunk in unacked.chunks(limits::ACK_ITEMS_MAX) {
             let items: Vec<_> = chunk.iter().filter_map(|id| self.ack_item(id)).collect();
             if !items.is_empty() {
@@ -267,6 +278,9 @@ impl Client {
         }
         place.fill_at = None;
         let has_progress = place.to_fetch() != Some((after, before));
+        if !place.has_gap() {
+            self.metrics.count(Metric::GapFilled);
+        }
         self.received_upto(conversation);
         if has_progress {
             self.fill_the_rest_now(conversation);

@@ -1,11 +1,10 @@
 //! What the server says.
 
 use bytes::Bytes;
-use nightjar_model::{ConversationId, NotificationId, Reject, Uid};
+use nightjar_model::{ConversationId, Metric, NotificationId, Reject, Uid};
 use nightjar_wire::{Body, Kind, Packet, SERVER_SERIAL_MIN, Side, WireError, body};
 
 use crate::requests::Asked;
-use crate::then::Then;
 use crate::{Client, ConnectionId, Ended, Event, State};
 
 /// Why the server refused a request.
@@ -85,7 +84,10 @@ impl Client {
             (Asked::Amend(_, conversation), Body::SeqAnswer(answer)) => {
                 self.amended(&conversation, answer.seq);
             }
-            (Asked::AppState, _) => {}
+            (Asked::AppState, _) => {
+                let ms = self.now.mono.since(self.app.told_at());
+                self.metrics.time(Metric::AppStateReport, ms);
+            }
             // An answer that fits no question.
             _ => self.misread(),
         }
@@ -113,7 +115,11 @@ impl Client {
     fn heard_request(&mut self, serial: i32, kind: Kind, body: Body) {
         match (kind, body) {
             (Kind::Ping, _) => self.send(&Packet::answer(serial, kind, Body::Empty)),
-            (Kind::Withdraw, Body::Withdraw(withdraw)) => self.told_to_withdraw(serial, &withdraw),
+            (Kind::Withdraw, Body::Withdraw(withdraw)) => {
+                let ids = withdraw.notification_ids.iter();
+                let ids = ids.filter_map(|id| NotificationId::parse(id).ok()).collect();
+                self.told_to_withdraw(serial, ids);
+            }
             _ => self.send(&Packet::reject(serial, kind, Reject::UnknownCommand)),
         }
     }
@@ -134,13 +140,6 @@ impl Client {
         if let (Some(Ok(conversation)), Some(Ok(from))) = (conversation, from) {
             self.tell(Event::Typing { conversation, from });
         }
-    }
-
-    fn told_to_withdraw(&mut self, serial: i32, withdraw: &body::Withdraw) {
-        let ids = withdraw.notification_ids.iter();
-        let ids: Vec<_> = ids.filter_map(|id| NotificationId::parse(id).ok()).collect();
-        self.remember_withdrawn(&ids);
-        self.thens.push(Then::Withdraw { connection: self.connection, serial, ids });
     }
 }
 

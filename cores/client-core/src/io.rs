@@ -6,7 +6,8 @@ use nightjar_model::{
     Platform, PushSpec, Secret, Seq, Target, Uid, WallMs,
 };
 
-use crate::{Event, Row, defaults};
+use crate::fetch::Push;
+use crate::{Event, LedgerAnswer, LedgerOrder, Row, defaults};
 
 /// One attempt to connect and the connection that comes of it. Inputs about an older one change
 /// nothing.
@@ -152,6 +153,19 @@ pub enum Input<'a> {
     Notified(NotificationId),
     /// It could not be posted; the server will push.
     NotNotified(NotificationId),
+    /// Those of [`Output::Withdraw`] are off the screen, or were not on it.
+    Removed(Vec<NotificationId>),
+    /// The answer to the oldest open [`Output::Ledger`].
+    Ledger(LedgerAnswer),
+    /// A push reached the app while it runs. Whether it alerts is for a run of its own
+    /// ([`crate::fetch::Fetch`]).
+    PushReceived(Box<Push>),
+    /// The system dropped pushes.
+    PushGap,
+    /// A person opened this notification.
+    NotificationOpened(NotificationId),
+    /// A person swiped it away.
+    NotificationDismissed(NotificationId),
 
     /// The user wrote a message.
     Send(Box<Draft>),
@@ -253,8 +267,12 @@ pub enum Output {
     },
     /// Post a notification, and answer [`Input::Notified`] or [`Input::NotNotified`].
     Notify(Box<Notification>),
-    /// Take these notifications off the screen, if they are there.
+    /// Take these notifications off the screen, if they are there, and answer
+    /// [`Input::Removed`].
     Withdraw(Vec<NotificationId>),
+    /// Carry it out on the ledger this app shares with its extension, and answer
+    /// [`Input::Ledger`], in order.
+    Ledger(LedgerOrder),
     /// Tell the user interface.
     Event(Event),
 }

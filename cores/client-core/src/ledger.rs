@@ -17,6 +17,7 @@ use std::sync::Arc;
 
 use nightjar_model::{ConversationId, Measure, MessageId, NotificationId, Seq, WallMs};
 
+use crate::fetch::PushSession;
 use crate::{MessageRow, defaults};
 
 pub use memory::Ledger;
@@ -59,8 +60,10 @@ pub struct Claim {
 pub enum Verdict {
     /// Yes: post it, then say [`LedgerOrder::Posted`] or [`LedgerOrder::NotPosted`].
     Granted,
-    /// No: it is alerted of already, or right now.
+    /// No: somebody is about to post it, and may be killed before that.
     Taken(Poster),
+    /// No: it is on the screen.
+    Shown(Poster),
     /// No: it was taken back, or a person swiped it away.
     Withdrawn,
     /// No: the person saw it in the app, or read it.
@@ -94,7 +97,11 @@ pub enum LedgerOrder {
         /// Its version.
         bv: u64,
     },
-    /// Another account: everything in the ledger was about the last one.
+    /// Who is signed in, for extensions.
+    SignedIn(Box<PushSession>),
+    /// Who is? [`LedgerAnswer::Session`].
+    Session,
+    /// Nobody is any more: everything is forgotten. [`LedgerAnswer::TakeOff`].
     Forget,
     /// Keep these for the app, which has a store for them, and what was measured.
     Spool(Vec<Arc<MessageRow>>, Vec<Measure>),
@@ -130,6 +137,8 @@ pub enum LedgerAnswer {
         /// For [`LedgerOrder::Imported`].
         upto: u64,
     },
+    /// To `Session`; `None` if nobody is signed in.
+    Session(Option<Box<PushSession>>),
     /// To everything else.
     Done,
     /// The file cannot be read or written; nothing is known and nothing changed.
@@ -147,6 +156,11 @@ pub trait LedgerRows {
     /// # Errors
     /// The file cannot be read.
     fn note(&mut self, id: MessageId) -> Result<Option<NoteRow>, Self::Error>;
+    /// Every row.
+    ///
+    /// # Errors
+    /// The file cannot be read.
+    fn notes(&mut self) -> Result<Vec<NoteRow>, Self::Error>;
     /// The rows under one notification id.
     ///
     /// # Errors
@@ -202,6 +216,17 @@ pub trait LedgerRows {
         at: WallMs,
         rows_max: usize,
     ) -> Result<(), Self::Error>;
+
+    /// Who is signed in.
+    ///
+    /// # Errors
+    /// The file cannot be read.
+    fn session(&mut self) -> Result<Option<PushSession>, Self::Error>;
+    /// Writes it.
+    ///
+    /// # Errors
+    /// The file cannot be written.
+    fn put_session(&mut self, session: &PushSession) -> Result<(), Self::Error>;
 
     /// The version of the badge that is set.
     ///
@@ -289,7 +314,11 @@ pub fn carry_out<R: LedgerRows>(
             }
             return Ok(LedgerAnswer::Badge(is_newer.then_some(*unread)));
         }
-        LedgerOrder::Forget => rows.clear()?,
+        LedgerOrder::SignedIn(session) => rows.put_session(session)?,
+        LedgerOrder::Session => {
+            return Ok(LedgerAnswer::Session(rows.session()?.map(Box::new)));
+        }
+        LedgerOrder::Forget => return forget(rows),
         LedgerOrder::Spool(messages, measures) => {
             rows.spool(messages, measures, defaults::SPOOL_MAX)?;
         }
@@ -322,6 +351,7 @@ fn claim<R: LedgerRows>(
     let Some(next) = note.next(NoteEvent::Claim) else {
         return Ok(answer(match (note, row) {
             (Note::Leaving | Note::Gone, _) | (_, None) => Verdict::Withdrawn,
+            (Note::Shown, Some(row)) => Verdict::Shown(row.by),
             (_, Some(row)) => Verdict::Taken(row.by),
         }));
     };
@@ -335,6 +365,14 @@ fn claim<R: LedgerRows>(
     })?;
     forget_old(rows, now)?;
     Ok(answer(Verdict::Granted))
+}
+
+fn forget<R: LedgerRows>(rows: &mut R) -> Result<LedgerAnswer, R::Error> {
+    let mut must_go: Vec<_> = rows.notes()?.into_iter().filter(|row| row.note.is_up()).collect();
+    must_go.sort_by(|one, other| one.notification.cmp(&other.notification));
+    must_go.dedup_by(|one, other| one.notification == other.notification);
+    rows.clear()?;
+    Ok(LedgerAnswer::TakeOff(must_go.into_iter().map(|row| row.notification).collect()))
 }
 
 /// For new rows old ones go.

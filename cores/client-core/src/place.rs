@@ -33,8 +33,8 @@ pub(crate) struct Place {
     pub(crate) unseen: Option<Seq>,
     /// Notifications handed to the shell.
     pub(crate) posting: Vec<(Seq, MessageId)>,
-    /// Notifications on the screen.
-    pub(crate) posted: Vec<(Seq, MessageId)>,
+    /// The ledger knows that the person saw everything up to here.
+    pub(crate) told_seen: Seq,
     /// The user read up to here.
     pub(crate) read: Seq,
     /// What the user wanted to have read, beyond a gap.
@@ -86,7 +86,6 @@ impl Place {
             stored: row.stored,
             proven: row.proven,
             surfaced: row.surfaced,
-            posted: row.posted.clone(),
             read: row.standing.read,
             read_wanted: row.standing.read,
             read_told: row.read_told,
@@ -109,7 +108,6 @@ impl Place {
             surfaced: self.surfaced,
             read_told: self.read_told,
             standing: self.standing(),
-            posted: self.posted.clone(),
         }
     }
 
@@ -239,14 +237,8 @@ impl Place {
         self.posting.len() < POSTED_MAX
     }
 
-    /// The notification is on the screen; the oldest one is forgotten when there are too many.
-    pub(crate) fn posted(&mut self, seq: Seq, id: MessageId) -> Option<MessageId> {
-        self.posted.push((seq, id));
-        (self.posted.len() > POSTED_MAX).then(|| self.posted.remove(0).1)
-    }
-
-    /// The user read up to `seq`, here or elsewhere; answers the notifications to take back, or
-    /// `None` if that is no news.
+    /// The user read up to `seq`, here or elsewhere; answers the messages that need not be posted
+    /// any more, or `None` if that is no news.
     pub(crate) fn read_upto(&mut self, seq: Seq) -> Option<Vec<MessageId>> {
         if seq <= self.read {
             return None;
@@ -257,16 +249,7 @@ impl Place {
         if self.unseen.is_some_and(|unseen| unseen <= seq) {
             self.unseen = (seq < self.stored).then_some(seq + 1);
         }
-        let mut gone = Vec::new();
-        for list in [&mut self.posting, &mut self.posted] {
-            list.retain(|(at, id)| {
-                let stays = *at > seq;
-                if !stays {
-                    gone.push(*id);
-                }
-                stays
-            });
-        }
+        let gone = self.posting.extract_if(.., |(at, _)| *at <= seq).map(|(_, id)| id).collect();
         Some(gone)
     }
 
@@ -352,16 +335,15 @@ mod tests {
     }
 
     #[test]
-    fn reading_takes_notifications_back_and_never_goes_back() {
+    fn reading_ends_posting_and_never_goes_back() {
         let mut place = Place::starting_at(0, false);
         assert!((1..=4).all(|seq| place.arrive(seq, false)));
         place.store(4);
         place.unread = 4;
-        place.posted(1, id(1));
         place.posting.push((2, id(2)));
         place.posting.push((3, id(3)));
         place.hide(1);
-        assert_eq!(place.read_upto(2), Some(vec![id(2), id(1)]));
+        assert_eq!(place.read_upto(2), Some(vec![id(2)]));
         assert_eq!((place.unread, place.unseen), (2, Some(3)));
         assert_eq!(place.read_upto(1), None);
         assert_eq!(place.read_upto(4), Some(vec![id(3)]));
@@ -372,7 +354,6 @@ mod tests {
     fn a_place_comes_back_as_its_row() {
         let mut place = Place::starting_at(3, true);
         place.arrive(5, false);
-        place.posted(5, id(5));
         place.read_upto(2);
         let conversation = ConversationId::parse("g:x").unwrap();
         let row = place.row(&conversation);

@@ -35,7 +35,8 @@ impl Client {
         let is_foreground = self.app.is_foreground();
         let is_shown = place.advance_surfaced(is_foreground);
         let standing = place.standing();
-        self.take_back(&gone);
+        self.forget_posting(&gone);
+        self.saw(vec![(conversation.clone(), upto)]);
         if is_shown {
             self.owe_ack(conversation);
         }
@@ -118,12 +119,11 @@ impl Client {
 
     /// Of two badges the one with the higher version holds.
     pub(crate) fn badge(&mut self, unread: u64, bv: u64) {
-        let is_same = (unread, bv) == (self.account.unread, self.account.bv);
-        if bv < self.account.bv || is_same {
+        if bv <= self.account.bv {
             return;
         }
         (self.account.unread, self.account.bv) = (unread, bv);
         self.is_account_touched = true;
-        self.thens.push(Then::Tell(Event::Badge { unread, bv }));
+        self.thens.push(Then::Badge { unread, bv });
     }
 }

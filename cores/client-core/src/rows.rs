@@ -5,8 +5,8 @@ use std::sync::Arc;
 use crate::Amendment;
 use bytes::Bytes;
 use nightjar_model::{
-    ClientMsgId, ConversationId, ConversationKind, MessageId, NotificationId, PushSpec, Secret,
-    Seq, Target, Uid, WallMs,
+    ClientMsgId, ConversationId, ConversationKind, MessageId, PushSpec, Secret, Seq, Target, Uid,
+    WallMs,
 };
 
 /// One change of a [`crate::Commit`]. A row replaces the row of the same key.
@@ -38,10 +38,6 @@ pub enum Row {
     Outgoing(Box<OutgoingRow>),
     /// It is sent or given up: the row goes.
     OutgoingGone(ClientMsgId),
-    /// A notification that must not be shown any more.
-    Withdrawn(NotificationId),
-    /// It is old enough to be forgotten.
-    WithdrawnGone(NotificationId),
 }
 
 /// What is known of the account.
@@ -100,8 +96,6 @@ pub struct PlaceRow {
     pub read_told: Seq,
     /// The numbers people see.
     pub standing: Standing,
-    /// Notifications this client posted and has not withdrawn, oldest first.
-    pub posted: Vec<(Seq, MessageId)>,
 }
 
 /// The numbers people see of a conversation.
@@ -185,6 +179,4 @@ pub struct Restored {
     pub places: Vec<PlaceRow>,
     /// Every message of the outbox, in order.
     pub outgoing: Vec<OutgoingRow>,
-    /// Remembered withdrawals, oldest first.
-    pub withdrawn: Vec<NotificationId>,
 }

@@ -1,6 +1,8 @@
 //! What the user writes: saved, sent, sent again under the same id, and given up at last.
 
-use nightjar_model::{ClientMsgId, ConversationId, Mentions, MessageId, Mono, PushSpec, limits};
+use nightjar_model::{
+    ClientMsgId, ConversationId, Mentions, MessageId, Metric, Mono, PushSpec, limits,
+};
 use nightjar_wire::{Body, Kind, body};
 use serde_json::value::RawValue;
 
@@ -130,6 +132,7 @@ impl Client {
         if self.pulse.heard_at() < Mono(sent_at).after(asleep) {
             self.pulse.doubt(self.now.mono);
         } else if self.is_open && !self.requests.is_full() {
+            self.metrics.count(Metric::SendResend);
             self.transmit(order);
         }
     }
@@ -137,6 +140,7 @@ impl Client {
     fn fail(&mut self, order: u64, reason: FailReason) {
         let Some(outgoing) = self.outbox.get_mut(order) else { return };
         outgoing.fail(reason);
+        self.metrics.count(Metric::SendFailed);
         let (client_msg_id, to) = (outgoing.row.client_msg_id.clone(), outgoing.row.to.clone());
         self.rows.push(Row::Outgoing(Box::new(outgoing.row.clone())));
         self.thens.push(Then::Tell(Event::Failed { client_msg_id, to, reason }));
@@ -149,6 +153,8 @@ impl Client {
         let Ok((message_id, conversation)) = ids else { return self.misread() };
         // A delivery may have told before the answer did.
         let Some(outgoing) = self.outbox.remove(order) else { return };
+        let ms = self.now.wall.0.saturating_sub(outgoing.row.queued_at.0);
+        self.metrics.time(Metric::SendAck, ms);
         let message = MessageRow {
             message_id,
             conversation,

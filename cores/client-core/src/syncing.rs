@@ -2,11 +2,12 @@
 
 use std::sync::Arc;
 
-use nightjar_model::{ConversationId, ConversationKind, Mono, Uid};
+use nightjar_model::{ConversationId, ConversationKind, Metric, Mono, Uid};
 use nightjar_wire::{Body, Kind, body};
 
 use crate::inbox::read_message;
 use crate::incoming::Refusal;
+use crate::metrics::Metrics;
 use crate::place::Place;
 use crate::requests::Asked;
 use crate::state::Move;
@@ -53,6 +54,8 @@ impl Client {
         if answer.more {
             self.wants_sync = true;
         } else {
+            let took = Metrics::ended(Metric::TimeToSync, &mut self.metrics.greeted, self.now.mono);
+            self.metrics.add(took.as_slice());
             self.thens.push(Then::Tell(Event::Synced));
         }
     }

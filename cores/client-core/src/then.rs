@@ -4,7 +4,7 @@ use std::collections::VecDeque;
 use std::sync::Arc;
 
 use nightjar_model::sabotage::Sabotage;
-use nightjar_model::{ConversationId, NotificationId, Seq};
+use nightjar_model::{ConversationId, Seq};
 
 use crate::background::Storing;
 use crate::inbox::Origin;
@@ -27,8 +27,10 @@ pub(crate) enum Then {
     Saved(u64),
     /// The server may be told how far the user read.
     TellRead(ConversationId),
-    /// These notifications must go; the server's request is answered.
-    Withdraw { connection: ConnectionId, serial: i32, ids: Vec<NotificationId> },
+    /// The badge may be set, if no extension set a newer one.
+    Badge { unread: u64, bv: u64 },
+    /// What extensions kept up to this number is stored.
+    Imported(u64),
 }
 
 /// Numbered commits and what waits for them.
@@ -135,7 +137,8 @@ impl Client {
                 }
             }
             Then::TellRead(conversation) => self.owe_read(conversation),
-            Then::Withdraw { connection, serial, ids } => self.withdraw(connection, serial, ids),
+            Then::Badge { unread, bv } => self.set_badge(unread, bv),
+            Then::Imported(upto) => self.imported(upto),
         }
     }
 }

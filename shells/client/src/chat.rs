@@ -14,7 +14,7 @@ use tokio::sync::mpsc;
 
 use crate::store::{Owner, Store};
 use crate::transport::{Address, Connector};
-use crate::{Client, Settings};
+use crate::{Client, LedgerFile, Settings};
 use talk::{Running, Talk};
 
 /// Lines that were typed and not looked at.
@@ -74,6 +74,7 @@ async fn open(options: ChatOptions) -> Result<(Running, mpsc::Receiver<String>),
     let given = given.map_err(|error| format!("--device-id: {error}"))?;
     let connector = Connector::new(options.ca_file.as_deref()).map_err(with_cause)?;
     let path = options.store.unwrap_or_else(|| format!("nightjar-chat-{uid}.sqlite").into());
+    let ledger = LedgerFile::new(&path.with_extension("ledger"));
     let (store, restored) = Store::open(&path).await.map_err(with_cause)?;
     let wanted = Owner { uid, device_id: given.clone().unwrap_or_else(new_device_id) };
     let owner = store.claim(wanted.clone()).await.map_err(with_cause)?;
@@ -88,7 +89,7 @@ async fn open(options: ChatOptions) -> Result<(Running, mpsc::Receiver<String>),
     let identity =
         Identity { uid: owner.uid, device_id: owner.device_id, token: Secret::new(token) };
     let (client, news) =
-        Client::start(settings(options.servers, connector, identity, store, restored));
+        Client::start(settings(options.servers, connector, identity, (store, restored), ledger));
     Ok((talk.with(client, news), typed_lines()))
 }
 
@@ -96,8 +97,8 @@ fn settings(
     servers: Vec<Address>,
     connector: Connector,
     identity: Identity,
-    store: Store,
-    restored: Restored,
+    store: (Store, Restored),
+    ledger: LedgerFile,
 ) -> Settings {
     Settings {
         servers,
@@ -105,7 +106,8 @@ fn settings(
         identity,
         platform: Platform::Cli,
         app: Some(concat!("nightjar-chat/", env!("CARGO_PKG_VERSION")).to_owned()),
-        store: Some((store, restored)),
+        store: Some(store),
+        ledger: Some(ledger),
     }
 }
 

@@ -4,9 +4,10 @@ use std::collections::VecDeque;
 use std::sync::Arc;
 
 use bytes::Bytes;
+use nightjar_client_core::fetch::Push;
 use nightjar_client_core::{
-    AmendmentRow, Client as Machine, Config, ConversationRow, Draft, Identity, Input, MessageRow,
-    Restored,
+    AmendmentRow, Client as Machine, Config, ConversationRow, Draft, Identity, Input, Ledger,
+    MessageRow, Restored,
 };
 use nightjar_model::{
     ClientMsgId, ConversationId, MessageId, NotificationId, Platform, Secret, Seq, Target, WallMs,
@@ -15,7 +16,8 @@ use tokio::sync::{mpsc, oneshot};
 use tokio::task::JoinHandle;
 
 use crate::clock::Clock;
-use crate::driver::{Driver, News, Order};
+use crate::driver::{Driver, News, Order, Shared};
+use crate::ledger::LedgerFile;
 use crate::line::Line;
 use crate::store::{Store, StoreError};
 use crate::transport::{Address, Connector};
@@ -40,6 +42,9 @@ pub struct Settings {
     pub app: Option<String>,
     /// Where everything is kept, and what was in it; `None` keeps nothing.
     pub store: Option<(Store, Restored)>,
+    /// Where app and extension write down who alerts of what; `None` for an app without one,
+    /// which forgets it at its end.
+    pub ledger: Option<LedgerFile>,
 }
 
 /// A running client. Dropping it stops it, too; [`Client::close`] also tells whether that worked.
@@ -78,6 +83,7 @@ impl Client {
             servers: settings.servers,
             connector: settings.connector,
             store,
+            ledger: settings.ledger.map_or_else(|| Shared::Alone(Ledger::default()), Shared::File),
             orders: given,
             news: told,
             line: Line::default(),
@@ -247,6 +253,42 @@ impl Client {
     pub async fn notified(&self, id: NotificationId, is_posted: bool) -> Result<(), Gone> {
         let input = if is_posted { Input::Notified(id) } else { Input::NotNotified(id) };
         self.input(input).await
+    }
+
+    /// Notifications are off the screen, as [`News::Withdraw`] asked, or were not on it.
+    ///
+    /// # Errors
+    /// [`Gone`].
+    pub async fn removed(&self, ids: Vec<NotificationId>) -> Result<(), Gone> {
+        self.input(Input::Removed(ids)).await
+    }
+
+    /// A person opened a notification, or swiped it away.
+    ///
+    /// # Errors
+    /// [`Gone`].
+    pub async fn notification_left(&self, id: NotificationId, is_opened: bool) -> Result<(), Gone> {
+        self.input(match is_opened {
+            true => Input::NotificationOpened(id),
+            false => Input::NotificationDismissed(id),
+        })
+        .await
+    }
+
+    /// A push reached the running app. Whether it alerts is for [`crate::fetch()`].
+    ///
+    /// # Errors
+    /// [`Gone`].
+    pub async fn push_received(&self, push: Push) -> Result<(), Gone> {
+        self.input(Input::PushReceived(Box::new(push))).await
+    }
+
+    /// The system dropped pushes.
+    ///
+    /// # Errors
+    /// [`Gone`].
+    pub async fn push_gap(&self) -> Result<(), Gone> {
+        self.input(Input::PushGap).await
     }
 
     /// The token that was asked for.

@@ -6,14 +6,15 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use nightjar_client_core::{
-    AmendmentRow, Client as Machine, ConversationRow, Dial, Event, Indicator, Input, MessageRow,
-    Notification, Output,
+    AmendmentRow, Client as Machine, ConversationRow, Dial, Event, Indicator, Input, Ledger,
+    MessageRow, Notification, Output,
 };
 use nightjar_model::{ConversationId, NotificationId, Seq};
 use tokio::sync::{mpsc, oneshot};
 use tokio::time::sleep;
 
 use crate::clock::Clock;
+use crate::ledger::LedgerFile;
 use crate::line::{Happened, Line};
 use crate::store::{Store, StoreError};
 use crate::transport::{Address, ConnectError, Connector};
@@ -37,7 +38,7 @@ pub enum News {
     },
     /// Post this notification, and answer with [`crate::Client::notified`].
     Notify(Box<Notification>),
-    /// Take these notifications off the screen.
+    /// Take these notifications off the screen, and answer with [`crate::Client::removed`].
     Withdraw(Vec<NotificationId>),
     /// Ask the system for time in the background.
     HoldBackground,
@@ -64,6 +65,14 @@ pub(crate) enum Order {
     Amendments(ConversationId, (Seq, Seq), oneshot::Sender<Vec<AmendmentRow>>),
 }
 
+/// Where it is kept who alerts of what.
+pub(crate) enum Shared {
+    /// In this process, which alone posts notifications.
+    Alone(Ledger),
+    /// Beside an extension.
+    File(LedgerFile),
+}
+
 pub(crate) struct Driver {
     pub(crate) machine: Machine,
     pub(crate) clock: Clock,
@@ -71,6 +80,7 @@ pub(crate) struct Driver {
     pub(crate) connector: Connector,
     /// `None`: nothing outlives the process.
     pub(crate) store: Option<Store>,
+    pub(crate) ledger: Shared,
     pub(crate) orders: mpsc::Receiver<Order>,
     pub(crate) news: mpsc::Sender<News>,
     pub(crate) line: Line,
@@ -204,6 +214,14 @@ impl Driver {
                 }
             }
             Output::Notify(notification) => self.untold.push_back(News::Notify(notification)),
+            Output::Ledger(order) => {
+                let now = self.clock.now().wall;
+                let answer = match &mut self.ledger {
+                    Shared::Alone(ledger) => ledger.order(&order, now),
+                    Shared::File(file) => file.answer(order, now).await,
+                };
+                self.hand_in(Input::Ledger(answer));
+            }
             Output::Withdraw(ids) => self.untold.push_back(News::Withdraw(ids)),
             Output::Event(Event::Link(indicator)) => {
                 let now = self.clock.now().mono;

@@ -11,6 +11,8 @@ mod chat;
 mod client;
 mod clock;
 mod driver;
+pub mod fetch;
+pub mod ledger;
 mod line;
 pub mod store;
 #[cfg(test)]
@@ -20,3 +22,5 @@ pub mod transport;
 pub use chat::{ChatOptions, chat};
 pub use client::{Client, Gone, Settings};
 pub use driver::News;
+pub use fetch::fetch;
+pub use ledger::LedgerFile;

@@ -6,11 +6,11 @@
 
 mod error;
 mod file;
-mod read;
+pub(crate) mod read;
 #[cfg(test)]
 mod tests;
 mod thread;
-mod write;
+pub(crate) mod write;
 
 use std::path::Path;
 use std::sync::Arc;
@@ -20,6 +20,7 @@ use nightjar_model::{ConversationId, DeviceId, Seq, Uid};
 use tokio::sync::{mpsc, oneshot, watch};
 
 pub use error::StoreError;
+pub(crate) use file::make_private;
 use thread::{Request, Thread};
 
 /// Requests that wait for the thread; who gives more waits. As many as commits above which the

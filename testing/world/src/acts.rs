@@ -1,7 +1,7 @@
 //! What people, operating systems, operators and the world do. Scenarios and random runs both
 //! speak this language.
 
-use nightjar_client_core::{Draft, Input};
+use nightjar_client_core::{Claim, Draft, Input, LedgerAnswer, LedgerOrder, Poster, Verdict};
 use nightjar_model::{
     Binding, BindingKey, Command, ConversationId, GroupId, MessageId, NotificationId, Secret, Seq,
     Target, Uid, WallMs,
@@ -327,10 +327,31 @@ impl World {
         let place = (data.conv.clone(), data.seq);
         let phone = &self.phones[no];
         let is_on_screen = phone.is_watched() && phone.disk.messages.contains_key(&place);
-        if is_on_screen || phone.disk.is_withdrawn(nid) {
+        if is_on_screen || !self.extension_may_show(no, &request) {
             return;
         }
         self.show(no, nid, &data.conv, data.seq, "by a push");
+    }
+
+    /// What the app's extension finds in the ledger it shares with the app. What somebody else
+    /// shows is shown again under the same id, which changes nothing.
+    fn extension_may_show(&mut self, no: PhoneNo, request: &PushRequest) -> bool {
+        let (data, now) = (&request.data, self.phone_now().wall);
+        let (Some(message_id), Some(nid)) = (data.mid, data.nid.clone()) else { return true };
+        let claim = Claim {
+            message_id,
+            notification: nid,
+            conversation: data.conv.clone(),
+            seq: data.seq,
+            by: Poster::Extension,
+        };
+        let ledger = &mut self.phones[no].ledger;
+        let answer = ledger.order(&LedgerOrder::Claim(Box::new(claim)), now);
+        let LedgerAnswer::Claimed { verdict, .. } = answer else { return true };
+        if verdict == Verdict::Granted {
+            ledger.order(&LedgerOrder::Posted(message_id), now);
+        }
+        !matches!(verdict, Verdict::Withdrawn | Verdict::Seen)
     }
 
     /// A notification comes to the screen, or replaces the one of the same id.

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use nightjar_client_core::{
     AccountRow, Commit, ConversationRow, MessageRow, OutgoingRow, PlaceRow, Restored, Row,
 };
-use nightjar_model::{ClientMsgId, ConversationId, NotificationId, Seq};
+use nightjar_model::{ClientMsgId, ConversationId, Seq};
 
 /// Rows by key, and commits that wait.
 #[derive(Debug, Default)]
@@ -16,7 +16,6 @@ pub(crate) struct Disk {
     places: BTreeMap<ConversationId, PlaceRow>,
     pub(crate) messages: BTreeMap<(ConversationId, Seq), Arc<MessageRow>>,
     outgoing: BTreeMap<ClientMsgId, OutgoingRow>,
-    withdrawn: Vec<NotificationId>,
     waiting: VecDeque<Commit>,
 }
 
@@ -68,8 +67,6 @@ impl Disk {
             Row::OutgoingGone(id) => {
                 self.outgoing.remove(&id);
             }
-            Row::Withdrawn(id) => self.withdrawn.push(id),
-            Row::WithdrawnGone(id) => self.withdrawn.retain(|kept| *kept != id),
         }
     }
 
@@ -81,13 +78,7 @@ impl Disk {
             account: self.account.clone(),
             places: self.places.values().cloned().collect(),
             outgoing,
-            withdrawn: self.withdrawn.clone(),
         }
-    }
-
-    /// Whether a notification must not be shown any more.
-    pub(crate) fn is_withdrawn(&self, id: &NotificationId) -> bool {
-        self.withdrawn.contains(id)
     }
 
     /// Messages that wait to be sent.

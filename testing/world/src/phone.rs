@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use nightjar_client_core::{
-    Client, Config, ConnectionId, Ended, Event, Identity, Input, Notification, Output,
+    Client, Config, ConnectionId, Ended, Event, Identity, Input, Ledger, Notification, Output,
 };
 use nightjar_model::{
     ClientMsgId, ConnId, ConversationId, DeviceId, MessageId, Mono, NotificationId, Now, Platform,
@@ -50,6 +50,8 @@ pub(crate) struct Phone {
     pub(crate) is_hasty: bool,
     pub(crate) late_report: Option<(ConnectionId, Bytes)>,
     pub(crate) disk: Disk,
+    /// Shared by the app and its extension; it outlives both.
+    pub(crate) ledger: Ledger,
     written_at_ms: u64,
     /// Commits that were written while the app was frozen.
     written: Vec<u64>,
@@ -109,6 +111,7 @@ impl Phone {
             is_hasty: false,
             late_report: None,
             disk: Disk::default(),
+            ledger: Ledger::default(),
             written_at_ms: 0,
             written: Vec::new(),
             closed: None,
@@ -152,7 +155,7 @@ impl Phone {
 
 impl World {
     /// The device's clocks. They go on while it sleeps.
-    fn phone_now(&self) -> Now {
+    pub(crate) fn phone_now(&self) -> Now {
         let now_ms = self.agenda.now_ms();
         Now { mono: Mono(10_000 + now_ms), wall: WallMs(WALL_START_MS + now_ms) }
     }
@@ -270,7 +273,15 @@ impl World {
                 self.phones[no].posting.insert(id.clone(), *notification);
                 self.agenda.after(takes_ms, What::Posted(no, boot, id));
             }
-            Output::Withdraw(ids) => self.take_off(no, &ids, "the app"),
+            Output::Withdraw(ids) => {
+                self.take_off(no, &ids, "the app");
+                self.feed(no, Input::Removed(ids));
+            }
+            Output::Ledger(order) => {
+                let now = self.phone_now().wall;
+                let answer = self.phones[no].ledger.order(&order, now);
+                self.feed(no, Input::Ledger(answer));
+            }
             Output::Event(event) => self.phone_tells(no, event),
         }
     }

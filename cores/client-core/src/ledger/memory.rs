@@ -8,12 +8,14 @@ use nightjar_model::{ConversationId, Measure, MessageId, NotificationId, Seq, Wa
 
 use super::{LedgerAnswer, LedgerOrder, LedgerRows, NoteRow, carry_out};
 use crate::MessageRow;
+use crate::fetch::PushSession;
 
 /// The rows of a ledger.
 #[derive(Debug, Clone, Default)]
 pub struct Ledger {
     notes: BTreeMap<MessageId, NoteRow>,
     seen: BTreeMap<ConversationId, (Seq, WallMs)>,
+    session: Option<PushSession>,
     bv: Option<u64>,
     spooled: BTreeMap<u64, Arc<MessageRow>>,
     measures: Vec<Measure>,
@@ -43,6 +45,10 @@ impl LedgerRows for Ledger {
 
     fn note(&mut self, id: MessageId) -> Result<Option<NoteRow>, Infallible> {
         Ok(self.notes.get(&id).cloned())
+    }
+
+    fn notes(&mut self) -> Result<Vec<NoteRow>, Infallible> {
+        Ok(self.notes.values().cloned().collect())
     }
 
     fn notes_under(&mut self, id: &NotificationId) -> Result<Vec<NoteRow>, Infallible> {
@@ -109,6 +115,15 @@ impl LedgerRows for Ledger {
         Ok(())
     }
 
+    fn session(&mut self) -> Result<Option<PushSession>, Infallible> {
+        Ok(self.session.clone())
+    }
+
+    fn put_session(&mut self, session: &PushSession) -> Result<(), Infallible> {
+        self.session = Some(session.clone());
+        Ok(())
+    }
+
     fn badge_version(&mut self) -> Result<Option<u64>, Infallible> {
         Ok(self.bv)
     }
@@ -144,7 +159,8 @@ impl LedgerRows for Ledger {
     }
 
     fn spooled(&mut self) -> Result<(Vec<Arc<MessageRow>>, u64), Infallible> {
-        Ok((self.spooled.values().cloned().collect(), self.last))
+        let upto = self.spooled.last_key_value().map_or(0, |(number, _)| *number);
+        Ok((self.spooled.values().cloned().collect(), upto))
     }
 
     fn take_measures(&mut self) -> Result<Vec<Measure>, Infallible> {

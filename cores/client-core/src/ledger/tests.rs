@@ -68,7 +68,7 @@ fn one_of_all_that_claim_is_granted_and_a_failed_post_frees_it() {
     assert_eq!(desk.claim_under(1, nid(1), Poster::Extension), Verdict::Granted);
     desk.order(LedgerOrder::Posted(mid(1)));
     desk.order(LedgerOrder::NotPosted(mid(1)));
-    assert_eq!(desk.claim(1), Verdict::Taken(Poster::Extension));
+    assert_eq!(desk.claim(1), Verdict::Shown(Poster::Extension));
 }
 
 #[test]
@@ -117,7 +117,7 @@ fn what_the_system_shows_is_known_or_has_to_go() {
     desk.order(LedgerOrder::Removed(vec![nid(1)]));
     let on_screen = vec![nid(1), nid(2), shared()];
     assert_eq!(desk.take_off(LedgerOrder::OnScreen(on_screen)), [nid(1)]);
-    assert_eq!(desk.claim(2), Verdict::Taken(Poster::Remote));
+    assert_eq!(desk.claim(2), Verdict::Shown(Poster::Remote));
     desk.order(LedgerOrder::Dismissed(vec![nid(2)]));
     assert_eq!(desk.claim(2), Verdict::Withdrawn);
 }

@@ -172,7 +172,7 @@ fn check_agreement(stage: &Stage) {
     let badge = (stage.server.unread(), stage.server.bv);
     assert!(stage.client.account.bv <= badge.1);
     assert!(stage.server.owed_withdrawals.is_empty());
-    assert!(stage.screen.iter().all(|id| !stage.disk.withdrawn.contains(id)));
+    assert!(stage.screen.iter().all(|id| !stage.ledger.is_withdrawn(id)));
 }
 
 /// What bob wrote is there once, in the order he wrote it.

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Arc;
 
-use nightjar_model::{ClientMsgId, ConversationId, NotificationId, Seq};
+use nightjar_model::{ClientMsgId, ConversationId, Seq};
 
 use crate::{AccountRow, AmendmentRow, Commit, MessageRow, OutgoingRow, PlaceRow, Restored, Row};
 
@@ -13,7 +13,6 @@ pub(super) struct Disk {
     pub(super) places: BTreeMap<ConversationId, PlaceRow>,
     pub(super) messages: BTreeMap<(ConversationId, Seq), Arc<MessageRow>>,
     pub(super) outgoing: BTreeMap<ClientMsgId, OutgoingRow>,
-    pub(super) withdrawn: Vec<NotificationId>,
     pub(super) recalled: BTreeSet<(ConversationId, Seq)>,
     pub(super) amendments: Vec<AmendmentRow>,
     waiting: VecDeque<Commit>,
@@ -54,8 +53,6 @@ impl Disk {
             Row::Amendment(row) => self.amendments.push(*row),
             Row::Outgoing(row) => drop(self.outgoing.insert(row.client_msg_id.clone(), *row)),
             Row::OutgoingGone(id) => drop(self.outgoing.remove(&id)),
-            Row::Withdrawn(id) => self.withdrawn.push(id),
-            Row::WithdrawnGone(id) => self.withdrawn.retain(|withdrawn| *withdrawn != id),
         }
     }
 
@@ -69,7 +66,6 @@ impl Disk {
             account: self.account.clone(),
             places: self.places.values().cloned().collect(),
             outgoing,
-            withdrawn: self.withdrawn.clone(),
         }
     }
 

@@ -1,10 +1,10 @@
 //! Notifications.
 
-use nightjar_model::{ConversationId, MessageId, NotificationId, Seq};
+use nightjar_model::{ConversationId, MessageId, Metric, NotificationId, Seq};
 
 use super::play::Stage;
 use super::server::{conversations, nid_of};
-use crate::Input;
+use crate::{Claim, Event, Input, LedgerAnswer, LedgerOrder, Poster, Verdict};
 
 fn chat() -> ConversationId {
     conversations()[0].1.clone()
@@ -97,16 +97,210 @@ fn reading_takes_notifications_back_here_and_from_elsewhere() {
 }
 
 #[test]
-fn a_withdrawal_is_carried_out_confirmed_and_remembered() {
+fn a_withdrawal_is_confirmed_once_it_is_off_the_screen_and_remembered() {
     let mut stage = in_background(-1);
     stage.everything_arrives();
     let first = id(&stage, 1);
+    stage.removes = false;
     stage.server.withdraw(first.clone(), stage.now);
-    while stage.client_reads() {}
-    assert!(stage.screen.contains(&first), "it is remembered before it is carried out");
     stage.everything_arrives();
-    assert!(stage.screen.is_empty() && stage.server.owed_withdrawals.is_empty());
-    assert_eq!(stage.disk.withdrawn, [first]);
+    assert!(stage.screen.is_empty() && stage.ledger.is_withdrawn(&first));
+    assert!(!stage.server.owed_withdrawals.is_empty(), "the screen may still show it");
+    stage.happens(Input::Removed(vec![first]));
+    stage.everything_arrives();
+    assert!(stage.server.owed_withdrawals.is_empty());
+}
+
+#[test]
+fn what_was_never_posted_here_is_withdrawn_and_confirmed_too() {
+    let mut stage = Stage::online();
+    let late = NotificationId::message(MessageId::from_bytes([9; 16]));
+    stage.server.withdraw(late.clone(), stage.now);
+    stage.everything_arrives();
+    assert!(stage.server.owed_withdrawals.is_empty() && stage.ledger.is_withdrawn(&late));
+}
+
+#[test]
+fn what_an_extension_shows_is_not_posted_and_what_it_claimed_is_left_to_the_server() {
+    let mut stage = in_background(-1);
+    stage.everything_arrives();
+    let order = |stage: &mut Stage, order| stage.ledger.order(&order, stage.now.wall);
+    for seq in [2, 3] {
+        stage.server.alice_writes(&chat(), stage.now);
+        let notification = id(&stage, seq);
+        let message_id = notification.message_id().unwrap();
+        let (conversation, by) = (chat(), Poster::Extension);
+        let claim = Claim { message_id, notification, conversation, seq, by };
+        order(&mut stage, LedgerOrder::Claim(Box::new(claim)));
+        if seq == 2 {
+            order(&mut stage, LedgerOrder::Posted(message_id));
+            stage.seen.insert((chat(), seq));
+        }
+    }
+    stage.everything_arrives();
+    assert_eq!(stage.screen, [id(&stage, 1)].into());
+    assert_eq!(surfaced(&stage), 2, "who claimed the third may be killed");
+}
+
+#[test]
+fn without_a_ledger_the_server_alerts() {
+    let mut stage = Stage::online();
+    stage.background(-1);
+    stage.everything_arrives();
+    stage.has_ledger = false;
+    stage.server.alice_writes(&chat(), stage.now);
+    stage.everything_arrives();
+    assert!(stage.screen.is_empty() && surfaced(&stage) == 0);
+}
+
+#[test]
+fn what_was_seen_in_the_app_is_not_alerted_of_by_a_late_push() {
+    let mut stage = Stage::online();
+    stage.server.alice_writes(&chat(), stage.now);
+    stage.everything_arrives();
+    assert_eq!(surfaced(&stage), 1);
+    let verdict = |stage: &mut Stage, seq| {
+        let notification = id(stage, seq);
+        let claim = Claim {
+            message_id: notification.message_id().unwrap(),
+            notification,
+            conversation: chat(),
+            seq,
+            by: Poster::Extension,
+        };
+        match stage.ledger.order(&LedgerOrder::Claim(Box::new(claim)), stage.now.wall) {
+            LedgerAnswer::Claimed { verdict, .. } => verdict,
+            other => panic!("{other:?}"),
+        }
+    };
+    assert_eq!(verdict(&mut stage, 1), Verdict::Seen);
+    stage.server.alice_writes(&chat(), stage.now);
+    stage.background(0);
+    stage.everything_arrives();
+    assert_eq!(verdict(&mut stage, 2), Verdict::Granted);
+}
+
+#[test]
+fn the_badge_of_a_version_that_is_set_already_changes_nothing() {
+    let mut stage = Stage::online();
+    let push = |unread, bv| {
+        let json =
+            format!(r#"{{"v":1,"conv":"d:alice:bob","seq":1,"badge":{unread},"bv":{bv},"wd":[]}}"#);
+        Input::PushReceived(Box::new(crate::fetch::Push::parse(&json).unwrap()))
+    };
+    let badges = |stage: &mut Stage| {
+        while stage.commits() {}
+        let badge = |event| match event {
+            Event::Badge { unread, .. } => Some(unread),
+            _ => None,
+        };
+        std::mem::take(&mut stage.events).into_iter().filter_map(badge).collect::<Vec<_>>()
+    };
+    stage.happens(push(3, 100));
+    assert_eq!(badges(&mut stage), [3]);
+    stage.happens(push(4, 100));
+    stage.happens(push(5, 99));
+    assert_eq!(badges(&mut stage), [0; 0]);
+    // An extension was faster.
+    stage.ledger.order(&LedgerOrder::Badge { unread: 9, bv: 200 }, stage.now.wall);
+    stage.happens(push(6, 150));
+    assert_eq!(badges(&mut stage), [0; 0]);
+}
+
+#[test]
+fn a_push_to_the_running_app_takes_back_and_doubts_the_connection() {
+    let mut stage = in_background(-1);
+    stage.everything_arrives();
+    let json = format!(
+        r#"{{"v":1,"conv":"d:alice:bob","seq":1,"badge":0,"bv":1,"wd":["{}"]}}"#,
+        id(&stage, 1).as_str()
+    );
+    let push = crate::fetch::Push::parse(&json).unwrap();
+    stage.happens(Input::PushReceived(Box::new(push)));
+    assert!(stage.screen.is_empty());
+    let probe = stage.client.wait_until().unwrap();
+    assert!(probe <= stage.now.mono.after(crate::defaults::PROBE_MS), "it has to prove itself");
+}
+
+#[test]
+fn an_app_takes_what_its_extension_kept_as_far_as_it_continues() {
+    let mut stage = Stage::online();
+    stage.server.alice_writes(&chat(), stage.now);
+    stage.everything_arrives();
+    for _ in 0..3 {
+        stage.server.alice_writes(&chat(), stage.now);
+    }
+    let row = |stage: &Stage, seq: Seq| {
+        let entry = &stage.server.log[&chat()][seq as usize - 1];
+        std::sync::Arc::new(crate::MessageRow {
+            message_id: entry.message_id,
+            conversation: chat(),
+            seq,
+            from: entry.from.clone(),
+            client_msg_id: entry.client_msg_id.clone(),
+            at: entry.at,
+            content: entry.content.clone(),
+            alert: true,
+        })
+    };
+    let kept = vec![row(&stage, 2), row(&stage, 4)];
+    stage.ledger.order(&LedgerOrder::Spool(kept, Vec::new()), stage.now.wall);
+    stage.cut();
+    stage.network = super::play::Network::Silent;
+    stage.crashes();
+    while stage.commits() {}
+    assert!(stage.disk.has(&chat(), 2) && !stage.disk.has(&chat(), 4));
+    let left = stage.ledger.order(&LedgerOrder::Spooled, stage.now.wall);
+    assert!(matches!(left, LedgerAnswer::Spooled { messages, .. } if messages.is_empty()));
+    stage.network = super::play::Network::Open;
+    stage.time_passes(60_000);
+    stage.everything_arrives();
+    assert!(stage.disk.has(&chat(), 3) && stage.disk.has(&chat(), 4));
+}
+
+#[test]
+fn what_became_of_notifications_and_what_was_measured_is_reported() {
+    let mut stage = in_background(-1);
+    stage.everything_arrives();
+    let first = id(&stage, 1);
+    stage.happens(Input::NotificationDismissed(first.clone()));
+    stage.happens(Input::NotificationOpened(first.clone()));
+    stage.everything_arrives();
+    let reported = (&stage.server.reports.dismissed, &stage.server.reports.clicked);
+    assert_eq!(reported, (&vec![first.clone()], &vec![first.clone()]));
+    assert!(stage.ledger.is_withdrawn(&first));
+    let measured = |stage: &Stage, wanted| {
+        let sums = stage.server.measured.iter().filter(|measure| measure.metric == wanted);
+        sums.map(|measure| measure.count).sum::<u64>()
+    };
+    stage.time_passes(2_000);
+    stage.everything_arrives();
+    assert_eq!(measured(&stage, Metric::ConnectTime), 1);
+    stage.cut();
+    for _ in 0..2 {
+        stage.time_passes(2_000);
+        stage.everything_arrives();
+    }
+    assert_eq!(measured(&stage, Metric::ConnectAttempts), 2, "each is told once");
+    assert_eq!(measured(&stage, Metric::TimeToSync), 2);
+    stage.happens(Input::PushGap);
+    stage.everything_arrives();
+    assert_eq!(measured(&stage, Metric::PushGap), 0, "the next sums are told minutes later");
+    let wait_ms = stage.client.report_until().unwrap().since(stage.now.mono);
+    assert!((1..=crate::defaults::METRICS_MS).contains(&wait_ms), "{wait_ms}");
+}
+
+#[test]
+fn signing_out_leaves_nothing_behind() {
+    let mut stage = in_background(-1);
+    stage.everything_arrives();
+    assert_eq!(stage.screen.len(), 1);
+    stage.happens(Input::Logout { unbind: true });
+    stage.everything_arrives();
+    assert!(stage.screen.is_empty());
+    let session = stage.ledger.order(&LedgerOrder::Session, stage.now.wall);
+    assert_eq!(session, LedgerAnswer::Session(None));
+    assert!(stage.has_event(|event| *event == Event::Badge { unread: 0, bv: 0 }));
 }
 
 #[test]

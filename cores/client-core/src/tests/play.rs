@@ -12,7 +12,8 @@ use nightjar_session::Input as ServerInput;
 use super::disk::Disk;
 use super::server::{Server, is_bob, is_hidden, is_pushed, is_text, nid_of};
 use crate::{
-    Client, Config, ConnectionId, Dial, Draft, Event, Identity, Indicator, Input, Output, State,
+    Client, Config, ConnectionId, Dial, Draft, Event, Identity, Indicator, Input, Ledger,
+    LedgerAnswer, Output, State,
 };
 
 /// What the network does with an attempt.
@@ -30,6 +31,12 @@ pub(super) struct Stage {
     pub(super) client: Client,
     pub(super) config: Config,
     pub(super) disk: Disk,
+    /// Its file can be read and written.
+    pub(super) has_ledger: bool,
+    /// The system says when notifications are off the screen.
+    pub(super) removes: bool,
+    /// Shared with the extension; it outlives the process.
+    pub(super) ledger: Ledger,
     pub(super) server: Server,
     pub(super) network: Network,
     pub(super) now: Now,
@@ -44,7 +51,7 @@ pub(super) struct Stage {
     pub(super) screen: BTreeSet<NotificationId>,
     pub(super) taken_back: BTreeSet<NotificationId>,
     /// Messages a person could see.
-    seen: BTreeSet<(ConversationId, Seq)>,
+    pub(super) seen: BTreeSet<(ConversationId, Seq)>,
     told: BTreeSet<(ConversationId, Seq)>,
     pub(super) queued: BTreeMap<ClientMsgId, Target>,
     pub(super) failed: BTreeSet<ClientMsgId>,
@@ -98,6 +105,9 @@ impl Stage {
             client,
             config,
             disk,
+            has_ledger: true,
+            removes: true,
+            ledger: Ledger::default(),
             server: Server::default(),
             network: Network::Open,
             now,
@@ -201,11 +211,22 @@ impl Stage {
             Output::ScheduleWake { earliest_ms } => self.wakes.push(earliest_ms),
             Output::Notify(notification) => self.to_post.push_back(notification.id),
             Output::Withdraw(ids) => {
+                let withdrawn = ids.clone();
                 for id in ids {
                     self.to_post.retain(|waiting| *waiting != id);
                     self.screen.remove(&id);
                     self.taken_back.insert(id);
                 }
+                if self.removes {
+                    self.happens(Input::Removed(withdrawn));
+                }
+            }
+            Output::Ledger(order) => {
+                let answer = match self.has_ledger {
+                    true => self.ledger.order(&order, self.now.wall),
+                    false => LedgerAnswer::Failed,
+                };
+                self.happens(Input::Ledger(answer));
             }
             Output::Event(event) => self.note(event),
         }
@@ -314,7 +335,7 @@ impl Stage {
         let message =
             self.disk.messages.values().find(|row| Some(row.message_id) == id.message_id());
         let message = message.expect("only stored messages are posted");
-        assert!(!self.disk.withdrawn.contains(&id), "posted after it was withdrawn: {id:?}");
+        assert!(!self.ledger.is_withdrawn(&id), "posted after it was withdrawn: {id:?}");
         self.seen.insert((message.conversation.clone(), message.seq));
         self.screen.insert(id.clone());
         self.happens(Input::Notified(id));
@@ -488,7 +509,7 @@ impl Stage {
                     || !is_text(entry)
                     || is_pushed(seq)
                     || self.server.read.get(&place.0).is_some_and(|read| seq <= *read)
-                    || self.disk.withdrawn.contains(&nid_of(entry));
+                    || self.ledger.is_withdrawn(&nid_of(entry));
                 if seq <= item.surfaced && !needs_no_alert {
                     assert!(self.seen.contains(&place), "surfaced, and nobody saw: {place:?}");
                 }

@@ -7,8 +7,8 @@ use bytes::Bytes;
 use nightjar_model::{
     AckItem, AppStateReport, Backlog, ByeReason, ClientMsgId, Command, ConversationId,
     ConversationKind, ConversationSummary, Delivery, Entry, EntryKind, HelloReply, HistoryCommand,
-    MessageId, Notice, NotificationId, Now, Reject, Reply, SendCommand, SentReply, Seq,
-    SharedPackets, SyncReply, Target, Uid, WallMs,
+    Measure, MessageId, Notice, NotificationId, Now, Reject, Reply, ReportCommand, SendCommand,
+    SentReply, Seq, SharedPackets, SyncReply, Target, Uid, WallMs,
 };
 use nightjar_session::{Claims, Form, Frame, Input, Output, Session, SessionConfig};
 
@@ -53,6 +53,8 @@ pub(super) struct Server {
     /// What was acknowledged since the stage last looked.
     pub(super) acks: Vec<AckItem>,
     pub(super) app_states: Vec<AppStateReport>,
+    pub(super) reports: ReportCommand,
+    pub(super) measured: Vec<Measure>,
     pub(super) to_client: VecDeque<Bytes>,
     pub(super) is_closing: bool,
 }
@@ -89,7 +91,7 @@ impl Server {
                         session.handle(Input::Notice(notice), now);
                     }
                 }
-                Output::Measured(..) => {}
+                Output::Measured(_, measures) => self.measured.extend(measures),
                 Output::Close { .. } => self.is_closing = true,
             }
         }
@@ -124,6 +126,11 @@ impl Server {
             }
             Command::Withdrawn(ids) => {
                 self.owed_withdrawals.retain(|id| !ids.contains(id));
+                Ok(Reply::Done)
+            }
+            Command::Report(report) => {
+                self.reports.clicked.extend(report.clicked);
+                self.reports.dismissed.extend(report.dismissed);
                 Ok(Reply::Done)
             }
             Command::AppState(report) => {

@@ -349,6 +349,8 @@ impl Running {
             }
             News::Withdraw(ids) => {
                 self.take_back(&ids);
+                // The loop notices when the client is gone.
+                let _ = self.client.removed(ids).await;
                 Ok(())
             }
             // A terminal is never in the background.

@@ -92,7 +92,7 @@ pub enum StoreError {
 }
 
 impl StoreError {
-    pub(super) fn of(path: &Path, doing: &'static str, source: rusqlite::Error) -> Self {
+    pub(crate) fn of(path: &Path, doing: &'static str, source: rusqlite::Error) -> Self {
         let path = path.to_owned();
         match source.sqlite_error_code() {
             Some(ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked) => {

@@ -73,7 +73,7 @@ fn set_up(connection: &mut Connection) -> rusqlite::Result<()> {
 
 /// The resume token is in the file, so only its owner may read it.
 #[cfg(unix)]
-fn make_private(path: &Path) -> Result<(), StoreError> {
+pub(crate) fn make_private(path: &Path) -> Result<(), StoreError> {
     use std::fs::{OpenOptions, Permissions, set_permissions};
     use std::io::ErrorKind;
     use std::os::unix::fs::{OpenOptionsExt, PermissionsExt};
@@ -100,7 +100,7 @@ fn make_private(path: &Path) -> Result<(), StoreError> {
 }
 
 #[cfg(not(unix))]
-fn make_private(_: &Path) -> Result<(), StoreError> {
+pub(crate) fn make_private(_: &Path) -> Result<(), StoreError> {
     Ok(())
 }
 

@@ -37,8 +37,7 @@ CREATE TABLE places (
     head          INTEGER NOT NULL,
     unread        INTEGER NOT NULL,
     mentions      INTEGER NOT NULL,
-    read          INTEGER NOT NULL,
-    posted        TEXT NOT NULL        -- JSON: [[seq, message_id], …]
+    read          INTEGER NOT NULL
 ) STRICT;
 
 CREATE TABLE messages (
@@ -64,9 +63,4 @@ CREATE TABLE outgoing (
     queued_at     INTEGER NOT NULL,    -- ms since 1970
     is_failed     INTEGER NOT NULL,
     resumes       INTEGER NOT NULL
-) STRICT;
-
-CREATE TABLE withdrawn (
-    number          INTEGER PRIMARY KEY, -- oldest first
-    notification_id TEXT NOT NULL UNIQUE
 ) STRICT;

@@ -5,8 +5,8 @@ use nightjar_client_core::{
     Restored, Standing, defaults,
 };
 use nightjar_model::{
-    ClientMsgId, ConversationId, ConversationKind, DeviceId, GroupId, IdError, MessageId,
-    NotificationId, Secret, Seq, Target, Uid, WallMs,
+    ClientMsgId, ConversationId, ConversationKind, DeviceId, GroupId, IdError, MessageId, Secret,
+    Seq, Target, Uid, WallMs,
 };
 use rusqlite::types::Type;
 use rusqlite::{Connection, Error, OptionalExtension, Params, Row, params};
@@ -22,7 +22,7 @@ pub(super) fn restored(from: &Connection) -> Result<Restored> {
         places: rows(
             from,
             "SELECT conversation, stored, pieces, guessed_above, proven, surfaced, read_told, head,
-                 unread, mentions, read, posted FROM places ORDER BY changed DESC LIMIT ?1",
+                 unread, mentions, read FROM places ORDER BY changed DESC LIMIT ?1",
             params![defaults::PLACES_MAX],
             place,
         )?,
@@ -32,12 +32,6 @@ pub(super) fn restored(from: &Connection) -> Result<Restored> {
                  queued_at, is_failed, resumes FROM outgoing ORDER BY place",
             params![],
             outgoing,
-        )?,
-        withdrawn: rows(
-            from,
-            "SELECT notification_id FROM withdrawn ORDER BY number",
-            params![],
-            |row| id(row, 0, NotificationId::parse),
         )?,
     })
 }
@@ -153,11 +147,10 @@ fn place(row: &Row<'_>) -> Result<PlaceRow> {
             mentions: unsigned(row, 9)?,
             read: unsigned(row, 10)?,
         },
-        posted: json(11, &row.get::<_, String>(11)?)?,
     })
 }
 
-fn message(row: &Row<'_>) -> Result<MessageRow> {
+pub(crate) fn message(row: &Row<'_>) -> Result<MessageRow> {
     Ok(MessageRow {
         conversation: id(row, 0, ConversationId::parse)?,
         seq: unsigned(row, 1)?,
@@ -198,7 +191,7 @@ fn rows<T>(
     from.prepare_cached(sql)?.query_map(values, read)?.collect()
 }
 
-fn unsigned(row: &Row<'_>, column: usize) -> Result<u64> {
+pub(crate) fn unsigned(row: &Row<'_>, column: usize) -> Result<u64> {
     row.get(column).map(i64::cast_unsigned)
 }
 
@@ -206,9 +199,9 @@ fn optional_unsigned(row: &Row<'_>, column: usize) -> Result<Option<u64>> {
     Ok(row.get::<_, Option<i64>>(column)?.map(i64::cast_unsigned))
 }
 
-type Parse<T> = fn(&str) -> std::result::Result<T, IdError>;
+pub(crate) type Parse<T> = fn(&str) -> std::result::Result<T, IdError>;
 
-fn id<T>(row: &Row<'_>, column: usize, parse: Parse<T>) -> Result<T> {
+pub(crate) fn id<T>(row: &Row<'_>, column: usize, parse: Parse<T>) -> Result<T> {
     parse(&row.get::<_, String>(column)?).map_err(|error| no_value(column, error))
 }
 
@@ -229,7 +222,7 @@ fn json<T: serde::de::DeserializeOwned>(column: usize, text: &str) -> Result<T> 
     serde_json::from_str(text).map_err(|error| no_value(column, failed(error)))
 }
 
-fn unknown(column: usize, word: &str) -> Error {
+pub(crate) fn unknown(column: usize, word: &str) -> Error {
     no_value(column, format!("'{word}' is not a word of this format"))
 }
 

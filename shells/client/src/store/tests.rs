@@ -12,7 +12,7 @@ use nightjar_client_core::{
 };
 use nightjar_model::{
     ClientMsgId, ConversationId, ConversationKind, DeviceId, GroupId, Mentions, MessageId,
-    NotificationId, PushSpec, Secret, Seq, Target, Uid, WallMs,
+    PushSpec, Secret, Seq, Target, Uid, WallMs,
 };
 use rusqlite::Connection;
 
@@ -50,7 +50,6 @@ fn place(peer: &str, stored: Seq) -> PlaceRow {
         surfaced: stored.saturating_sub(2),
         read_told: stored.saturating_sub(3),
         standing: Standing { head: u64::MAX, unread: 4, mentions: 1, read: 2 },
-        posted: vec![(stored, MessageId::from_bytes([7; 16]))],
     }
 }
 
@@ -142,12 +141,10 @@ async fn reopening_gives_back_exactly_what_was_committed() {
             outgoing(2, Target::Group(GroupId::parse("team").unwrap())),
             outgoing(6, Target::User(uid("carol"))),
         ],
-        withdrawn: ["m.2", "m.1"].map(|id| NotificationId::parse(id).unwrap()).to_vec(),
     };
     let mut rows = vec![Row::Account(Box::new(account(4)))];
     rows.extend(expected.places.iter().rev().map(|row| Row::Place(Box::new(row.clone()))));
     rows.extend(expected.outgoing.iter().rev().map(|row| Row::Outgoing(Box::new(row.clone()))));
-    rows.extend(expected.withdrawn.iter().cloned().map(Row::Withdrawn));
     rows.push(Row::Account(Box::new(expected.account.clone())));
     write_all(&folder.file(), vec![rows]).await;
 
@@ -157,7 +154,6 @@ async fn reopening_gives_back_exactly_what_was_committed() {
 #[tokio::test]
 async fn a_later_row_replaces_and_a_gone_row_is_gone() {
     let folder = Folder::new();
-    let id = |text| NotificationId::parse(text).unwrap();
     let mut again = outgoing(2, Target::User(uid("bob")));
     again.is_failed = false;
     write_all(
@@ -168,14 +164,11 @@ async fn a_later_row_replaces_and_a_gone_row_is_gone() {
                 Row::Place(Box::new(place("bob", 1))),
                 Row::Outgoing(Box::new(outgoing(1, Target::User(uid("bob"))))),
                 Row::Outgoing(Box::new(outgoing(2, Target::User(uid("bob"))))),
-                Row::Withdrawn(id("m.1")),
-                Row::Withdrawn(id("m.2")),
             ],
             vec![
                 Row::Place(Box::new(place("alice", 2))),
                 Row::OutgoingGone(ClientMsgId::parse("out 1").unwrap()),
                 Row::Outgoing(Box::new(again.clone())),
-                Row::WithdrawnGone(id("m.1")),
             ],
         ],
     )
@@ -184,7 +177,6 @@ async fn a_later_row_replaces_and_a_gone_row_is_gone() {
     let restored = restored(&folder.file()).await;
     assert_eq!(restored.places, [place("alice", 2), place("bob", 1)]);
     assert_eq!(restored.outgoing, [again]);
-    assert_eq!(restored.withdrawn, [id("m.2")]);
 }
 
 #[tokio::test]

@@ -37,14 +37,6 @@ fn put(to: &Transaction<'_>, row: &Row) -> rusqlite::Result<()> {
         Row::OutgoingGone(id) => {
             execute(to, "DELETE FROM outgoing WHERE client_msg_id = ?1", params![id.as_str()])
         }
-        Row::Withdrawn(id) => execute(
-            to,
-            "INSERT OR IGNORE INTO withdrawn (notification_id) VALUES (?1)",
-            params![id.as_str()],
-        ),
-        Row::WithdrawnGone(id) => {
-            execute(to, "DELETE FROM withdrawn WHERE notification_id = ?1", params![id.as_str()])
-        }
     }
 }
 
@@ -105,8 +97,8 @@ fn place(to: &Transaction<'_>, row: &PlaceRow) -> rusqlite::Result<()> {
     execute(
         to,
         "INSERT OR REPLACE INTO places (conversation, stored, pieces, guessed_above, proven,
-             surfaced, read_told, head, unread, mentions, read, posted)
-             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12)",
+             surfaced, read_told, head, unread, mentions, read)
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11)",
         params![
             row.conversation.as_str(),
             signed(row.stored),
@@ -119,7 +111,6 @@ fn place(to: &Transaction<'_>, row: &PlaceRow) -> rusqlite::Result<()> {
             signed(row.standing.unread),
             signed(row.standing.mentions),
             signed(row.standing.read),
-            json(&row.posted)?,
         ],
     )
 }
@@ -179,7 +170,7 @@ fn execute(to: &Transaction<'_>, sql: &str, values: &[&dyn ToSql]) -> rusqlite::
     to.prepare_cached(sql)?.execute(values).map(|_| ())
 }
 
-fn signed(number: u64) -> i64 {
+pub(crate) fn signed(number: u64) -> i64 {
     number.cast_signed()
 }
 

@@ -22,7 +22,7 @@ use tokio::sync::{mpsc, watch};
 use crate::chat::content;
 use crate::store::Store;
 use crate::transport::{Address, Connector};
-use crate::{Client, News, Settings};
+use crate::{Client, LedgerFile, News, Settings};
 
 /// Far above what anything here takes; only a defect waits so long.
 const WITHIN: Duration = Duration::from_secs(30);
@@ -137,6 +137,7 @@ impl Phone {
             platform: Platform::Cli,
             app: None,
             store: Some((store, restored)),
+            ledger: Some(LedgerFile::new(&file.with_extension("ledger"))),
         });
         Self { client, news }
     }

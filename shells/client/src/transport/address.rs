@@ -58,6 +58,12 @@ impl Address {
     pub fn is_encrypted(&self) -> bool {
         self.is_encrypted
     }
+
+    /// `host:port`, as a request names it.
+    pub(crate) fn authority(&self) -> String {
+        let (open, shut) = if self.host.contains(':') { ("[", "]") } else { ("", "") };
+        format!("{open}{}{shut}:{}", self.host, self.port)
+    }
 }
 
 impl FromStr for Address {
@@ -91,9 +97,8 @@ impl fmt::Display for Address {
             (Some(_), false) => "ws",
             (Some(_), true) => "wss",
         };
-        let (open, shut) = if self.host.contains(':') { ("[", "]") } else { ("", "") };
         let path = self.path.as_deref().unwrap_or_default();
-        write!(f, "{scheme}://{open}{}{shut}:{}{path}", self.host, self.port)
+        write!(f, "{scheme}://{}{path}", self.authority())
     }
 }
 

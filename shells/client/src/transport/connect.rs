@@ -112,6 +112,13 @@ pub enum ConnectError {
     },
 }
 
+/// A byte stream, encrypted or not.
+pub(crate) type Stream = Box<dyn ReadWrite>;
+
+pub(crate) trait ReadWrite: AsyncRead + AsyncWrite + Unpin + Send {}
+
+impl<S: AsyncRead + AsyncWrite + Unpin + Send> ReadWrite for S {}
+
 /// Opens connections. Cheap to clone.
 #[derive(Clone)]
 pub struct Connector {
@@ -161,8 +168,30 @@ impl Connector {
         Ok(Connection { carrier: opened.map_err(too_slow)?? })
     }
 
-    /// Races the host's addresses; the first that is open up to its first packet wins.
+    /// Opens a byte stream, encrypted where the address says so.
+    pub(crate) async fn stream(
+        &self,
+        address: &Address,
+        within: Duration,
+    ) -> Result<Stream, ConnectError> {
+        let opened = timeout(within, self.race(address, |socket| self.stream_at(address, socket)));
+        let too_slow =
+            |_| ConnectError::TooSlow { address: address.clone(), within_ms: within.as_millis() };
+        opened.await.map_err(too_slow)?
+    }
+
     async fn open(&self, address: &Address) -> Result<Box<dyn Carrier>, ConnectError> {
+        let open =
+            |socket| async move { carry(address, self.stream_at(address, socket).await?).await };
+        self.race(address, open).await
+    }
+
+    /// Races the host's addresses; the first that is open wins.
+    async fn race<T, F: Future<Output = Result<T, ConnectError>>>(
+        &self,
+        address: &Address,
+        open: impl Fn(SocketAddr) -> F,
+    ) -> Result<T, ConnectError> {
         let found = look_up(address).await?;
         let mut race = Race::new(self.addresses().order(&found, self.now()), self.now());
         let mut running = FuturesUnordered::new();
@@ -171,7 +200,8 @@ impl Connector {
         loop {
             let wait = match race.turn(self.now()) {
                 Turn::Start(socket) => {
-                    running.push(async move { (socket, self.open_at(address, socket).await) });
+                    let opening = open(socket);
+                    running.push(async move { (socket, opening.await) });
                     continue;
                 }
                 Turn::Over => return Err(failure),
@@ -182,9 +212,9 @@ impl Connector {
                 () = sleep(wait.unwrap_or(Duration::MAX)), if wait.is_some() => continue,
             };
             match ended {
-                Some((socket, Ok(carrier))) => {
+                Some((socket, Ok(opened))) => {
                     self.addresses().worked(socket, self.now());
-                    return Ok(carrier);
+                    return Ok(opened);
                 }
                 Some((socket, Err(error))) => {
                     self.addresses().failed(socket, self.now());
@@ -196,11 +226,11 @@ impl Connector {
         }
     }
 
-    async fn open_at(
+    async fn stream_at(
         &self,
         address: &Address,
         socket: SocketAddr,
-    ) -> Result<Box<dyn Carrier>, ConnectError> {
+    ) -> Result<Stream, ConnectError> {
         let within = Duration::from_millis(defaults::ADDRESS_MS);
         let opened = timeout(within, TcpStream::connect(socket)).await;
         let opened = opened.unwrap_or_else(|_| Err(io::ErrorKind::TimedOut.into()));
@@ -209,16 +239,13 @@ impl Connector {
         // Without it a packet may wait for the acknowledgement of the one before.
         let _ = stream.set_nodelay(true);
         if !address.is_encrypted {
-            return carry(address, stream).await;
+            return Ok(Box::new(stream));
         }
         let name = ServerName::try_from(address.host.clone())
             .map_err(|_| ConnectError::Name { address: address.clone() })?;
-        let stream = self
-            .tls
-            .connect(name, stream)
-            .await
-            .map_err(|source| ConnectError::Tls { address: address.clone(), source })?;
-        carry(address, stream).await
+        let opened = self.tls.connect(name, stream).await;
+        let failed = |source| ConnectError::Tls { address: address.clone(), source };
+        Ok(Box::new(opened.map_err(failed)?))
     }
 
     fn addresses(&self) -> MutexGuard<'_, Addresses> {
@@ -251,10 +278,7 @@ async fn look_up(address: &Address) -> Result<Vec<SocketAddr>, ConnectError> {
     Ok(found.collect())
 }
 
-async fn carry<S>(address: &Address, stream: S) -> Result<Box<dyn Carrier>, ConnectError>
-where
-    S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
-{
+async fn carry(address: &Address, stream: Stream) -> Result<Box<dyn Carrier>, ConnectError> {
     if address.path.is_none() {
         return Ok(Box::new(PacketStream::new(stream)));
     }
