@@ -577,7 +577,8 @@ impl Node {
             after = last.seq;
             for entry in entries.iter().filter(|entry| entry.seq <= to) {
                 let is_expired = entry.expires_at.is_some_and(|at| at <= ctx.now.wall);
-                if entry.is_alertable() && entry.from != *uid && !is_expired {
+                let is_wanted = entry.from != *uid && !user.blocks(&entry.from);
+                if entry.is_alertable() && is_wanted && !is_expired {
                     self.recorder.offline(entry, uid, device_id, ctx.now.wall);
                 }
             }

@@ -155,6 +155,9 @@ fn in_a_group_who_is_blocked_is_read_and_alerts_nobody_for_a_named_reason() {
     play.after(10_000);
     assert_eq!(play.reasons("bob/laptop", &sent, Step::Decided), ["blocked"]);
     assert_eq!(play.unread("bob").total, 1, "it can be read");
+    let offline = play.events("message.offline");
+    let told: Vec<_> = offline.iter().map(|data| data["uids"].to_string()).collect();
+    assert_eq!(told, [r#"["carol"]"#], "a back end would alert him");
     let explain = Command::Explain {
         from: uid("alice"),
         send: Box::new(play.draft(Target::Group(GroupId::parse("crew").unwrap()))),
