@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 
 use anyhow::{Context, Result, bail};
 use nightjar_model::{DueReason, Metric, MetricKind, Reject};
-use nightjar_push::SilentReason;
+use nightjar_push::{HoldReason, SilentReason};
 use nightjar_wire::Kind;
 
 use crate::tree;
@@ -107,15 +107,16 @@ fn commands() -> Result<String> {
     Ok(table(&["number", "command", "sent by", "answer"], Kind::ALL.iter().map(row)))
 }
 
-/// Why a debt fell due, then why nothing was pushed.
+/// Why a debt fell due, what a push waits for, why nothing was pushed.
 fn reasons() -> Result<String> {
     let due = DueReason::ALL.iter().map(|reason| (reason.as_str(), "due", reason.message()));
     let silent =
         SilentReason::ALL.iter().map(|reason| (reason.as_str(), "silent", reason.message()));
+    let hold = HoldReason::ALL.iter().map(|reason| (reason.as_str(), "hold", reason.message()));
     let row = |(name, kind, message): (&str, &str, &str)| {
         vec![format!("`{name}`"), kind.to_owned(), message.to_owned()]
     };
-    Ok(table(&["reason", "of", "means"], due.chain(silent).map(row)))
+    Ok(table(&["reason", "of", "means"], due.chain(hold).chain(silent).map(row)))
 }
 
 fn rejects() -> Result<String> {
@@ -212,7 +213,7 @@ mod tests {
     fn every_command_and_every_reason_has_its_row() {
         let (commands, reasons) = (commands().unwrap(), reasons().unwrap());
         assert!(commands.contains("| 4 | `send` | client | `SendAnswer` |"), "{commands}");
-        let count = DueReason::ALL.len() + SilentReason::ALL.len();
+        let count = DueReason::ALL.len() + HoldReason::ALL.len() + SilentReason::ALL.len();
         assert_eq!(reasons.lines().count(), 2 + count);
     }
 

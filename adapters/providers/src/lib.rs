@@ -16,6 +16,7 @@ mod config;
 mod console;
 mod fcm;
 mod jwt;
+mod overrides;
 mod providers;
 #[cfg(test)]
 mod samples;

@@ -41,6 +41,7 @@ fn request(provider: &str) -> PushRequest {
                 r#"{"thread":"lunch","n":5,"from":"x","aps":{"badge":99},"seq":1}"#.into(),
             ),
         },
+        overrides: None,
     }
 }
 

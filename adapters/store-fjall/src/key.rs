@@ -36,11 +36,15 @@ pub(crate) enum Table {
     Trace = 0x78,
     Event = 0x80,
     EventCursor = 0x88,
+    PushSettings = 0x90,
+    PushPolicy = 0x98,
+    PushTemplate = 0xa0,
+    Outcome = 0xa8,
 }
 
 impl Table {
     /// All tables, in the order of keys.
-    pub(crate) const ALL: [Self; 21] = [
+    pub(crate) const ALL: [Self; 25] = [
         Self::Conversation,
         Self::Member,
         Self::Entry,
@@ -62,6 +66,10 @@ impl Table {
         Self::Trace,
         Self::Event,
         Self::EventCursor,
+        Self::PushSettings,
+        Self::PushPolicy,
+        Self::PushTemplate,
+        Self::Outcome,
     ];
 
     /// Whether its rows are written once and then only read or dropped: they lie apart from those
@@ -76,6 +84,7 @@ impl Table {
                 | Self::Recalled
                 | Self::Trace
                 | Self::Event
+                | Self::Outcome
         )
     }
 
@@ -102,6 +111,10 @@ impl Table {
             Key::Trace(..) => Self::Trace,
             Key::Event(..) => Self::Event,
             Key::EventCursor(..) => Self::EventCursor,
+            Key::PushSettings(..) => Self::PushSettings,
+            Key::PushPolicy => Self::PushPolicy,
+            Key::PushTemplate(..) => Self::PushTemplate,
+            Key::Outcome(..) => Self::Outcome,
         }
     }
 }
@@ -185,7 +198,7 @@ pub(crate) fn encode(key: &Key, out: Vec<u8>) -> Vec<u8> {
         Key::Note(from, to) => {
             bytes.text(from.as_str()).optional(to.as_ref().map(|uid| uid.as_str()))
         }
-        Key::User(uid) => bytes.text(uid.as_str()),
+        Key::User(uid) | Key::PushSettings(uid) => bytes.text(uid.as_str()),
         Key::Device(uid, device) => bytes.text(uid.as_str()).text(device.as_str()),
         Key::Binding(uid, device, provider, credential) => {
             bytes.text(uid.as_str()).text(device.as_str()).text(provider).text(credential)
@@ -205,8 +218,10 @@ pub(crate) fn encode(key: &Key, out: Vec<u8>) -> Vec<u8> {
             .text(id.as_str())
             .number(at.0)
             .number(*n),
-        Key::Event(number) => bytes.number(*number),
+        Key::Event(number) | Key::Outcome(number) => bytes.number(*number),
         Key::EventCursor(receiver) => bytes.text(receiver),
+        Key::PushPolicy => bytes,
+        Key::PushTemplate(name, locale) => bytes.text(name).optional(locale.as_deref()),
     };
     bytes.0
 }
@@ -271,13 +286,19 @@ impl Span {
                 let start = trace.clone().number(*from);
                 Self { limit: *limit, ..Self::between(Table::Trace, start, trace.end()) }
             }
-            Scan::Events { after, limit } => {
-                let events = Bytes::of(Table::Event);
-                let start = events.clone().number(*after).next();
-                Self { limit: *limit, ..Self::between(Table::Event, start, events.end()) }
-            }
+            Scan::Events { after, limit } => Self::numbered(Table::Event, *after, *limit),
             Scan::LastEvent => Self { limit: 1, newest: true, ..Self::whole(Table::Event) },
+            Scan::PushTemplates => Self::whole(Table::PushTemplate),
+            Scan::Outcomes { after, limit } => Self::numbered(Table::Outcome, *after, *limit),
+            Scan::LastOutcome => Self { limit: 1, newest: true, ..Self::whole(Table::Outcome) },
         }
+    }
+
+    /// Rows named by a number, above one.
+    fn numbered(table: Table, after: u64, limit: usize) -> Self {
+        let rows = Bytes::of(table);
+        let start = rows.clone().number(after).next();
+        Self { limit, ..Self::between(table, start, rows.end()) }
     }
 
     fn between(table: Table, from: Bytes, to: Bytes) -> Self {

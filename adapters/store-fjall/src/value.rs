@@ -35,6 +35,10 @@ pub(crate) fn encode(row: &Row, out: Vec<u8>) -> Vec<u8> {
         Row::Trace(row) => bytes(row, out),
         Row::Event(row) => bytes(row, out),
         Row::EventCursor(row) => bytes(row, out),
+        Row::PushSettings(row) => bytes(row, out),
+        Row::PushPolicy(row) => bytes(row, out),
+        Row::PushTemplate(row) => bytes(row, out),
+        Row::Outcome(row) => bytes(row, out),
     }
 }
 
@@ -62,6 +66,10 @@ pub(crate) fn decode(table: Table, bytes: &[u8]) -> Result<Row, Failure> {
         Table::Trace => row("trace", bytes).map(Row::Trace),
         Table::Event => row("event", bytes).map(Row::Event),
         Table::EventCursor => row("event_cursor", bytes).map(Row::EventCursor),
+        Table::PushSettings => row("push_settings", bytes).map(Row::PushSettings),
+        Table::PushPolicy => row("push_policy", bytes).map(Row::PushPolicy),
+        Table::PushTemplate => row("push_template", bytes).map(Row::PushTemplate),
+        Table::Outcome => row("outcome", bytes).map(Row::Outcome),
     }
 }
 

@@ -57,6 +57,15 @@ pub(crate) fn range(rows: &BTreeMap<Key, Row>, scan: &Scan) -> Vec<Row> {
             oldest_of(rows, keys, *limit)
         }
         Scan::LastEvent => newest_of(rows, Key::Event(0)..=Key::Event(u64::MAX), 1),
+        Scan::PushTemplates => {
+            let first = Key::PushTemplate(String::new(), None);
+            take_while(rows, &first, |key| matches!(key, Key::PushTemplate(..)))
+        }
+        Scan::Outcomes { after, limit } => {
+            let above = Bound::Excluded(Key::Outcome(*after));
+            oldest_of(rows, (above, Bound::Included(Key::Outcome(u64::MAX))), *limit)
+        }
+        Scan::LastOutcome => newest_of(rows, Key::Outcome(0)..=Key::Outcome(u64::MAX), 1),
     }
 }
 

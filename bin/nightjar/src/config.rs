@@ -6,9 +6,11 @@ use std::path::{Path, PathBuf};
 
 use figment::Figment;
 use figment::providers::{Env, Format, Serialized, Toml};
-use nightjar_model::Secret;
+use nightjar_model::{PushChoice, Secret};
 use nightjar_providers::{ApnsConfig, FcmConfig, Providers, PushConfig};
+use nightjar_push::{FieldError, choice_from_json};
 use serde::{Deserialize, Serialize};
+use serde_json::json;
 
 /// What is wrong with a configuration: where, which option, and what to do.
 #[derive(Debug)]
@@ -137,8 +139,9 @@ impl Default for LimitsSection {
 #[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub(crate) struct PushSection {
-    /// Which devices are pushed. Only `any_not_visible` is offered.
-    pub(crate) policy: String,
+    /// Which devices are pushed: `any_not_visible` (default), `all_offline`, `primary_only` or
+    /// `{ delay_if_active_s = 10 }`.
+    pub(crate) policy: serde_json::Value,
     /// From the sixth unseen message of a conversation one updating notification. Default true.
     pub(crate) storm: bool,
     /// What a push shows: `preview` (default), `sender` or `nothing`.
@@ -202,6 +205,12 @@ pub(crate) struct KindSection {
 }
 
 impl PushSection {
+    /// What holds for all users unless an operator chose otherwise at run time.
+    pub(crate) fn choice(&self) -> Result<PushChoice, FieldError> {
+        let Self { policy, storm, display, .. } = self;
+        choice_from_json(&json!({"policy": policy, "storm": storm, "display": display}))
+    }
+
     /// The keys of every provider.
     pub(crate) fn providers(&self) -> PushConfig {
         PushConfig { apns: self.apns.clone(), fcm: self.fcm.clone() }
@@ -247,17 +256,16 @@ impl Config {
             }
             _ => {}
         }
-        for (option, kind, offered) in [
-            ("store.kind", &self.store.kind, "embedded"),
-            ("bus.kind", &self.bus.kind, "local"),
-            ("push.policy", &self.push.policy, "any_not_visible"),
-        ] {
+        for (option, kind, offered) in
+            [("store.kind", &self.store.kind, "embedded"), ("bus.kind", &self.bus.kind, "local")]
+        {
             if !kind.is_empty() && kind != offered {
                 return fail(option, &format!("'{kind}' is not offered; use '{offered}'"));
             }
         }
-        if !["preview", "sender", "nothing"].contains(&self.push.display.as_str()) {
-            return fail("push.display", "is one of preview, sender, nothing");
+        if let Err(error) = self.push.choice() {
+            let field = error.field.split('.').next().unwrap_or_default();
+            return fail(&format!("push.{field}"), &error.reason);
         }
         if self.heartbeat.interval_s == 0 || self.heartbeat.timeout_s == 0 {
             return fail("heartbeat.interval_s", "interval_s and timeout_s must be above 0");

@@ -15,7 +15,7 @@ use nightjar_gateway_native::NativeGateway;
 use nightjar_model::{BindingKey, Secret};
 use nightjar_node::NodeConfig;
 use nightjar_providers::{Console, Providers};
-use nightjar_push::{Display, PushPolicy};
+use nightjar_push::PushPolicy;
 use nightjar_session::SessionConfig;
 use nightjar_store_fjall::{Counters, FjallStore};
 use tokio::net::TcpListener;
@@ -166,14 +166,7 @@ fn start_decider(
             grace_ms: config.deadlines.grace_ms,
             inactive_ms: config.deadlines.inactive_ms,
         },
-        policy: PushPolicy {
-            storm: config.push.storm,
-            display: match config.push.display.as_str() {
-                "nothing" => Display::Nothing,
-                "sender" => Display::Sender,
-                _ => Display::Preview,
-            },
-        },
+        policy: config.push.choice()?.over(&PushPolicy::default()),
         credentials,
         fallback,
         pushes_in_flight_max: PUSHES_IN_FLIGHT_MAX,

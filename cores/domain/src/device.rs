@@ -7,7 +7,7 @@ use nightjar_model::{
     Platform, Seq, Uid, WallMs, limits,
 };
 
-use crate::link::{Deadlines, Link, Reach};
+use crate::link::{Deadlines, Link, Reach, Told};
 use crate::ranges;
 use crate::rows::{CursorRow, DeviceRow};
 
@@ -32,6 +32,8 @@ pub struct Device {
     pub state_since: WallMs,
     /// The deadline that is armed for it.
     pub timer: Option<Mono>,
+    /// What it showed is owed on until it is read, and pushed after so long; `None` is not.
+    pub unread_wait_ms: Option<u64>,
     /// Notifications it was asked to take back and has not confirmed.
     pub withdrawing: BTreeMap<NotificationId, (ConversationId, Seq)>,
     /// When it may be sent its whole budget of pushes without an alert again.
@@ -58,6 +60,19 @@ struct Debt {
     reason: DueReason,
 }
 
+impl Debt {
+    /// The last place of a run.
+    fn ends(&self, at: usize) -> Seq {
+        self.runs.get(at + 1).map_or(self.last, |(first, _)| first - 1)
+    }
+
+    /// When the first entry above a place was committed.
+    fn committed_above(&self, seq: Seq) -> Option<Mono> {
+        let at = (0..self.runs.len()).find(|at| self.ends(*at) > seq)?;
+        Some(self.runs[at].1)
+    }
+}
+
 impl Device {
     /// A device as it is stored, without a connection.
     #[must_use]
@@ -68,6 +83,7 @@ impl Device {
             bindings: Vec::new(),
             link: None,
             timer: None,
+            unread_wait_ms: None,
             withdrawing: BTreeMap::new(),
             quiet_spent_until: Mono(0),
             cursors: BTreeMap::new(),
@@ -106,6 +122,13 @@ impl Device {
     #[must_use]
     pub fn is_live(&self) -> bool {
         self.link.as_ref().is_some_and(|link| link.reach == Reach::Live)
+    }
+
+    /// Whether its app told that this conversation is open on the screen.
+    #[must_use]
+    pub fn has_open(&self, conversation: &ConversationId) -> bool {
+        let told = self.link.as_ref().map(|link| &link.told);
+        matches!(told, Some(Told::Foreground(Some(open))) if open == conversation)
     }
 
     /// Adds or replaces a binding; the last one bound is preferred. Answers the bindings that had
@@ -147,6 +170,7 @@ impl Device {
             settled: at,
             showing: Vec::new(),
             showing_shared: false,
+            held: None,
         }
     }
 
@@ -186,11 +210,24 @@ impl Device {
             .collect()
     }
 
-    /// Nothing up to the answer is owed: shown, read, pushed, or silent for a reason.
+    /// Nothing up to the answer is owed: shown, read, pushed, or silent for a reason. Where what
+    /// was shown waits to be read, it is still owed.
     #[must_use]
     pub fn settled(&self, conversation: &ConversationId, joined: Seq, read: Seq) -> Seq {
         let cursor = self.cursors.get(conversation).map(|cursor| &cursor.row);
-        cursor.map_or(joined, |row| row.settled.max(row.surfaced)).max(read)
+        let shown = |row: &CursorRow| if self.unread_wait_ms.is_some() { 0 } else { row.surfaced };
+        cursor.map_or(joined, |row| row.settled.max(shown(row))).max(read)
+    }
+
+    fn surfaced(&self, conversation: &ConversationId) -> Seq {
+        self.cursors.get(conversation).map_or(0, |cursor| cursor.row.surfaced)
+    }
+
+    /// Up to where the device showed what is owed, if what follows it was not shown: then that
+    /// decides when the debt is due. `None` where all of it was shown and waits to be read.
+    fn unshown_above(&self, conversation: &ConversationId, debt: &Debt) -> Option<Seq> {
+        let surfaced = self.surfaced(conversation);
+        (debt.last > surfaced).then_some(surfaced)
     }
 
     /// Whether the place's notification may be on its screen.
@@ -270,7 +307,13 @@ impl Device {
         conversation: &ConversationId,
         deadlines: &Deadlines,
     ) -> Option<(Mono, DueReason)> {
-        let (_, committed) = *self.debts.get(conversation)?.runs.front()?;
+        let debt = self.debts.get(conversation)?;
+        let (_, committed) = *debt.runs.front()?;
+        let unshown = self.unshown_above(conversation, debt);
+        if let (None, Some(wait_ms)) = (unshown, self.unread_wait_ms) {
+            return Some((committed.after(wait_ms), DueReason::Unread));
+        }
+        let committed = debt.committed_above(unshown.unwrap_or(0)).unwrap_or(committed);
         Some(match &self.link {
             Some(link) => link.due(committed, deadlines),
             None => (committed, DueReason::Offline),
@@ -287,6 +330,22 @@ impl Device {
         due.filter_map(|(_, debt)| debt.runs.front()).map(|(_, committed)| *committed).min()
     }
 
+    /// The place above which the next owed entry is. What was shown and waits to be read is
+    /// passed over while something after it was not shown.
+    #[must_use]
+    pub fn owed_above(&self, conversation: &ConversationId, joined: Seq, read: Seq) -> Seq {
+        let debt = self.debts.get(conversation);
+        let passed = debt.and_then(|debt| self.unshown_above(conversation, debt)).unwrap_or(0);
+        self.settled(conversation, joined, read).max(passed)
+    }
+
+    /// Whether nothing is due but to be read.
+    #[must_use]
+    pub fn has_shown_all(&self, now: Mono, deadlines: &Deadlines) -> bool {
+        let mut due = self.debts.keys().filter_map(|id| self.due(id, deadlines));
+        due.all(|(at, why)| at > now || why == DueReason::Unread)
+    }
+
     /// The entries of the conversation that are due now and were not answered before, as a closed
     /// range, and why they are due.
     pub fn fall_due(
@@ -295,21 +354,27 @@ impl Device {
         deadlines: &Deadlines,
         now: Mono,
     ) -> Option<(Seq, Seq, DueReason)> {
-        let link = self.link.clone();
+        let (link, surfaced) = (self.link.clone(), self.surfaced(conversation));
         let debt = self.debts.get_mut(conversation)?;
+        if debt.last <= surfaced {
+            // It fell due, or was shown before it did; what is due now is reading it.
+            return None;
+        }
         let due = |committed: Mono| match &link {
             Some(link) => link.due(committed, deadlines),
             None => (committed, DueReason::Offline),
         };
-        let (first, committed) = *debt.runs.front()?;
-        let reason = due(committed).1;
-        let open = debt.runs.iter().position(|(_, committed)| due(*committed).0 > now);
+        let (first, _) = *debt.runs.front()?;
+        let reason = due(debt.committed_above(surfaced)?).1;
+        let above = debt.runs.iter().enumerate().skip_while(|(at, _)| debt.ends(*at) <= surfaced);
+        let mut above = above.map(|(at, (_, committed))| (at, *committed));
+        let open = above.find(|(_, committed)| due(*committed).0 > now).map(|(at, _)| at);
         let to = match open {
             Some(0) => return None,
             Some(at) => debt.runs[at].0 - 1,
             None => debt.last,
         };
-        let from = first.max(debt.said + 1);
+        let from = first.max(debt.said + 1).max(surfaced + 1);
         debt.said = debt.said.max(to);
         if from > to {
             return None;
@@ -325,10 +390,22 @@ impl Device {
         (seq <= debt.said).then_some(debt.reason)
     }
 
-    /// The earliest moment at which any debt falls due.
+    /// Conversations in which it showed all it is owed and nobody read it in time: the device need
+    /// not answer any more.
     #[must_use]
-    pub fn next_due(&self, deadlines: &Deadlines) -> Option<Mono> {
-        self.debts.keys().filter_map(|id| self.due(id, deadlines)).map(|(at, _)| at).min()
+    pub fn unread_by(&self, now: Mono, deadlines: &Deadlines) -> Vec<ConversationId> {
+        let is_over = |id: &&ConversationId| {
+            let due = self.due(id, deadlines);
+            due.is_some_and(|(at, why)| at <= now && why == DueReason::Unread)
+        };
+        self.debts.keys().filter(is_over).cloned().collect()
+    }
+
+    /// The earliest moment at which any debt falls due, but for those that did.
+    #[must_use]
+    pub fn next_due(&self, deadlines: &Deadlines, fell: &[ConversationId]) -> Option<Mono> {
+        let waiting = self.debts.keys().filter(|id| !fell.contains(id));
+        waiting.filter_map(|id| self.due(id, deadlines)).map(|(at, _)| at).min()
     }
 
     /// Remembers that it was asked to take a notification back; false when too many are open.
@@ -370,11 +447,11 @@ mod tests {
         });
         device.owe(&chat, 1, Mono(1_000));
         device.owe(&chat, 2, Mono(3_000));
-        assert_eq!(device.next_due(&deadlines), Some(Mono(6_000)));
+        assert_eq!(device.next_due(&deadlines, &[]), Some(Mono(6_000)));
         device.close(&chat, 1);
-        assert_eq!(device.next_due(&deadlines), Some(Mono(8_000)));
+        assert_eq!(device.next_due(&deadlines, &[]), Some(Mono(8_000)));
         device.close(&chat, 2);
-        assert_eq!(device.next_due(&deadlines), None);
+        assert_eq!(device.next_due(&deadlines, &[]), None);
     }
 
     #[test]

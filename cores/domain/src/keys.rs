@@ -31,6 +31,10 @@ pub enum Key {
     Trace(Option<Uid>, ConversationId, WallMs, u64),
     Event(u64),
     EventCursor(String),
+    PushSettings(Uid),
+    PushPolicy,
+    PushTemplate(String, Option<String>),
+    Outcome(u64),
 }
 
 impl Row {
@@ -66,6 +70,10 @@ impl Row {
             Self::Trace(r) => Key::Trace(r.uid.clone(), r.conversation.clone(), r.at, r.n),
             Self::Event(r) => Key::Event(r.number),
             Self::EventCursor(r) => Key::EventCursor(r.receiver.clone()),
+            Self::PushSettings(r) => Key::PushSettings(r.uid.clone()),
+            Self::PushPolicy(_) => Key::PushPolicy,
+            Self::PushTemplate(r) => Key::PushTemplate(r.name.clone(), r.locale.clone()),
+            Self::Outcome(r) => Key::Outcome(r.number),
         }
     }
 }
@@ -129,4 +137,15 @@ pub enum Scan {
     },
     /// The last event.
     LastEvent,
+    /// All push templates, by name and language.
+    PushTemplates,
+    /// Answers of providers above a number.
+    Outcomes {
+        /// Above this number.
+        after: u64,
+        /// How many, at most.
+        limit: usize,
+    },
+    /// The last answer of a provider.
+    LastOutcome,
 }

@@ -2,12 +2,15 @@
 
 use std::sync::Arc;
 
-use nightjar_model::{ClientMsgId, ConversationId, Entry, MessageId, Seq, Uid};
+use nightjar_model::{
+    ClientMsgId, ConversationId, Entry, MessageId, PushChoice, PushTemplate, Seq, Uid,
+};
 
 use crate::contact::Said;
 use crate::keys::{Key, Scan};
 use crate::rows::{
-    ContactRow, ConversationRow, MessageRow, NoteRow, Row, SentRow, TokenRow, UserRow,
+    ContactRow, ConversationRow, MessageRow, NoteRow, PushSettingsRow, Row, SentRow, TokenRow,
+    UserRow,
 };
 use crate::store::{Missing, Rows};
 
@@ -45,6 +48,19 @@ one!(
 one!(
     /// What another user is to a user.
     contact(uid: &Uid, other: &Uid) -> Contact(ContactRow), Key::Contact(uid.clone(), other.clone())
+);
+one!(
+    /// What a user chose about pushes.
+    push_settings(uid: &Uid) -> PushSettings(PushSettingsRow), Key::PushSettings(uid.clone())
+);
+one!(
+    /// The default of all users, as an operator chose it at run time.
+    push_policy() -> PushPolicy(PushChoice), Key::PushPolicy
+);
+one!(
+    /// A push template in one language.
+    push_template(name: &str, locale: Option<&str>) -> PushTemplate(PushTemplate),
+    Key::PushTemplate(name.to_owned(), locale.map(str::to_owned))
 );
 one!(
     /// Whose a push token is.

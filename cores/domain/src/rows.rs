@@ -2,7 +2,7 @@
 
 use nightjar_model::{
     Binding, ClientMsgId, ContactState, ConversationId, ConversationKind, DeviceId, Entry, Lane,
-    MessageId, Platform, Seq, Step, Uid, WallMs,
+    MessageId, Platform, PushChoice, PushSettings, PushTemplate, Seq, Step, Uid, WallMs,
 };
 use serde::{Deserialize, Serialize};
 
@@ -54,6 +54,14 @@ pub enum Row {
     Event(EventRow),
     /// How far webhooks were delivered.
     EventCursor(EventCursorRow),
+    /// What a user chose about pushes.
+    PushSettings(PushSettingsRow),
+    /// The default of all users.
+    PushPolicy(PushChoice),
+    /// Texts by name.
+    PushTemplate(PushTemplate),
+    /// What a provider answered.
+    Outcome(OutcomeRow),
 }
 
 impl Row {
@@ -82,6 +90,10 @@ impl Row {
             Self::Trace(_) => "trace",
             Self::Event(_) => "event",
             Self::EventCursor(_) => "event_cursor",
+            Self::PushSettings(_) => "push_settings",
+            Self::PushPolicy(_) => "push_policy",
+            Self::PushTemplate(_) => "push_template",
+            Self::Outcome(_) => "outcome",
         }
     }
 }
@@ -301,6 +313,8 @@ pub struct CursorRow {
     pub showing: Vec<(Seq, Seq)>,
     /// Whether the conversation's one updating notification may be showing.
     pub showing_shared: bool,
+    /// The place whose push is held, and until when.
+    pub held: Option<(Seq, WallMs)>,
 }
 
 /// Owned by the user's lane.
@@ -417,4 +431,22 @@ pub struct EventCursorRow {
     pub receiver: String,
     /// Everything up to this number was taken.
     pub number: u64,
+}
+
+/// Owned by the user's lane.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PushSettingsRow {
+    /// Whose.
+    pub uid: Uid,
+    /// What they chose.
+    pub settings: PushSettings,
+}
+
+/// What a provider answered to one attempt; the newest are kept.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct OutcomeRow {
+    /// Its number, from 1.
+    pub number: u64,
+    /// The whole row as JSON.
+    pub json: String,
 }

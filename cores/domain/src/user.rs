@@ -1,8 +1,11 @@
 //! A user's lane: devices, places, badge and its version.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
-use nightjar_model::{Binding, ConversationId, DeviceId, Entry, Seq, Uid, WallMs, limits};
+use nightjar_model::{
+    Binding, ConversationId, DeviceId, Entry, PushSettings, Seq, Uid, WallMs, limits,
+};
 
 use crate::contact::ContactsHead;
 use crate::conversation::Conversation;
@@ -45,17 +48,21 @@ pub struct User {
     pub row: UserRow,
     /// Devices by id. Most users have one, and a tree makes room for eleven at a time.
     pub devices: BTreeMap<DeviceId, Box<Device>>,
-    places: BTreeMap<ConversationId, Place>,
-    unread: u64,
+    /// What they chose about pushes.
+    pub(crate) settings: Arc<PushSettings>,
+    /// Conversations whose messages are not in the badge.
+    pub(crate) muted: BTreeSet<ConversationId>,
+    pub(crate) places: BTreeMap<ConversationId, Place>,
+    pub(crate) unread: u64,
     counter: u64,
 }
 
 impl User {
-    /// Loads a user; one nobody heard of is an empty one.
+    /// Loads a user; one nobody heard of is an empty one. What is muted is as of `now`.
     ///
     /// # Errors
     /// [`Missing`] when rows are not at hand.
-    pub fn load(rows: &dyn Rows, uid: &Uid) -> Result<Self, Missing> {
+    pub fn load(rows: &dyn Rows, uid: &Uid, now: WallMs) -> Result<Self, Missing> {
         let row = read::user(rows, uid)?.unwrap_or_else(|| UserRow {
             uid: uid.clone(),
             name: None,
@@ -72,16 +79,19 @@ impl User {
             counter: row.counter_ceiling + 1,
             row,
             devices: BTreeMap::new(),
+            settings: PushSettings::unset(),
+            muted: BTreeSet::new(),
             places: BTreeMap::new(),
             unread: 0,
         };
+        user.load_settings(rows, now)?;
         user.load_devices(rows)?;
         for row in rows.scan(&Scan::Places(uid.clone()))? {
             if let Row::Place(row) = row {
                 let place = Place::load(rows, row, user.counter)?;
                 // No two changes share a version, so that a page may end between any two.
                 user.counter += u64::from(place.version() == user.counter);
-                user.unread += place.unread();
+                user.unread += user.counted(&place);
                 user.places.insert(place.row.conversation.clone(), place);
             }
         }
@@ -111,11 +121,12 @@ impl User {
         }
         for device in self.devices.values_mut() {
             device.bindings.sort_by_key(|binding| std::cmp::Reverse(binding.bound_at));
+            device.unread_wait_ms = self.settings.unread_wait_ms();
         }
         Ok(())
     }
 
-    /// The badge: unread messages over all conversations.
+    /// The badge: unread messages over conversations that are not muted.
     #[must_use]
     pub fn unread(&self) -> u64 {
         self.unread
@@ -197,9 +208,7 @@ impl User {
                 let mut place = Place::new(uid, id, joined, ordinal, own);
                 place.row.left = left;
                 place.row.is_owner = is_owner;
-                if let Some(old) = self.places.get(id) {
-                    self.unread -= old.unread();
-                }
+                self.unread -= self.places.get(id).map_or(0, |old| self.counted(old));
                 changes.put(Row::Place(place.row.clone()));
                 self.places.insert(id.clone(), place);
             }
@@ -209,12 +218,15 @@ impl User {
 
     /// Counts an entry. `recalled_from` is the author of the message a recall takes back.
     pub fn apply(&mut self, entry: &Entry, recalled_from: Option<&Uid>) {
+        let is_muted = self.muted.contains(&entry.conversation);
         let Some(place) = self.places.get_mut(&entry.conversation) else { return };
         let before = place.unread();
         if !place.apply(entry, recalled_from) {
             return;
         }
-        self.unread = self.unread - before + place.unread();
+        if !is_muted {
+            self.unread = self.unread - before + place.unread();
+        }
         let version = self.bump();
         if let Some(place) = self.places.get_mut(&entry.conversation) {
             place.touch(version);
@@ -243,7 +255,9 @@ impl User {
         let recalled = read::recalled_of_others(rows, id, &self.row.uid, seq, place.head())?;
         let before = place.unread();
         place.mark_read(seq, ordinal, own, recalled);
-        self.unread = self.unread - before + place.unread();
+        if !self.muted.contains(id) {
+            self.unread = self.unread - before + place.unread();
+        }
         let version = self.bump();
         if let Some(place) = self.places.get_mut(id) {
             place.touch(version);
@@ -291,6 +305,7 @@ impl User {
     pub fn add_device(&mut self, device: Device, changes: &mut Changes) {
         self.make_room(changes);
         let mut device = device;
+        device.unread_wait_ms = self.settings.unread_wait_ms();
         for place in self.places.values() {
             let at = place.head();
             device.change_cursor(&place.row.conversation, at, |_| true);

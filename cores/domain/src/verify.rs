@@ -248,6 +248,7 @@ mod tests {
             settled,
             showing: Vec::new(),
             showing_shared: false,
+            held: None,
         })
     }
 

@@ -25,7 +25,7 @@ struct Lane {
 impl Lane {
     fn new() -> Self {
         let store = MemoryStore::new(|_| {});
-        let user = User::load(&store, &uid("alice")).unwrap();
+        let user = User::load(&store, &uid("alice"), WallMs(0)).unwrap();
         Self { store, user }
     }
 
@@ -63,7 +63,7 @@ impl Lane {
     }
 
     fn reloaded(mut self) -> Self {
-        self.user = User::load(&self.store, &uid("alice")).unwrap();
+        self.user = User::load(&self.store, &uid("alice"), WallMs(0)).unwrap();
         self
     }
 }

@@ -39,7 +39,7 @@ fn whole() -> Rows {
     let mut rows = Rows::new();
     let nothing = MemoryStore::new(|_| {});
     let mut conversation = Conversation::direct(&chat(), (uid("alice"), uid("bob")));
-    let mut bob = User::load(&nothing, &uid("bob")).unwrap();
+    let mut bob = User::load(&nothing, &uid("bob"), WallMs(0)).unwrap();
     let mut changes = Changes::default();
     bob.enter(&nothing, &conversation, &mut changes).unwrap();
     let at = |n: u64| Now { mono: Mono(n), wall: WallMs(n) };
@@ -81,6 +81,7 @@ fn whole() -> Rows {
         settled: 3,
         showing: Vec::new(),
         showing_shared: false,
+        held: None,
     };
     let lane = Lane::of_user(&uid("bob"));
     let work = WorkRow { lane, conversation: chat(), from: 4, head: 5 };

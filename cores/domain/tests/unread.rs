@@ -136,7 +136,9 @@ impl Real {
         plain.log.push((0, false));
         plain.readers = (0..3).map(|who| (who, (0, None, 0))).collect();
         let store = MemoryStore::new(|_| {});
-        let users = (0..PEOPLE.len()).map(|who| User::load(&store, &uid(who)).unwrap()).collect();
+        let users = (0..PEOPLE.len())
+            .map(|who| User::load(&store, &uid(who), WallMs(0)).unwrap())
+            .collect();
         let mut real = Self { store, conversation, users, is_postponed: false, numbers: 1 };
         real.accepted(&accepted);
         real
@@ -290,7 +292,7 @@ fn take(step: &Step, plain: &mut Plain, real: &mut Real) {
             plain.readers.get_mut(&who).unwrap().1 = Some(head);
         }
         Step::ReloadUser { who } => {
-            real.users[who] = User::load(&real.store, &uid(who)).unwrap();
+            real.users[who] = User::load(&real.store, &uid(who), WallMs(0)).unwrap();
         }
         Step::ReloadConversation => {
             let id = real.conversation.row().conversation.clone();

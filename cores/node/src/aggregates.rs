@@ -15,7 +15,8 @@ impl Node {
     /// Has the user in memory.
     pub(crate) fn with_user(&mut self, ctx: Ctx<'_>, uid: &Uid) -> Result<&mut User, Missing> {
         if !self.users.contains_key(uid) {
-            self.users.insert(uid.clone(), User::load(ctx.rows, uid)?);
+            self.users.insert(uid.clone(), User::load(ctx.rows, uid, ctx.now.wall)?);
+            self.arm_mute_end(ctx, uid);
             self.loaded(ctx);
         }
         Ok(self.users.get_mut(uid).expect("it was put there above"))

@@ -1,10 +1,9 @@
 //! From a debt that falls due to a push that left, and what its answer means.
 
-use nightjar_domain::{Missing, ranges, read};
+use nightjar_domain::{Missing, ranges};
 use nightjar_model::sabotage::Sabotage;
 use nightjar_model::{
-    Binding, BindingKey, ConversationId, DeviceId, DueReason, MessageId, Mono, Secret, Seq, Step,
-    Uid, WallMs,
+    Binding, ConversationId, DeviceId, DueReason, MessageId, Seq, Step, Uid, WallMs,
 };
 use nightjar_push::{
     Answer, Attempts, Decision, Next, Outcome, PushCase, PushKey, PushLane, PushRequest,
@@ -56,7 +55,12 @@ impl Node {
         let Some(device) = user.and_then(|user| user.devices.get_mut(device_id)) else {
             return Ok(());
         };
-        let next = device.next_due(&deadlines);
+        let unread = device.unread_by(ctx.now.mono, &deadlines);
+        let next = device.next_due(&deadlines, &unread);
+        for id in unread {
+            let lane = PushLane::Conversation(id);
+            self.queue.due(PushKey { uid: uid.clone(), device_id: device_id.clone(), lane });
+        }
         if let Some(old) = device.timer.take() {
             self.timers.remove(&(old, uid.clone(), device_id.clone()));
         }
@@ -157,9 +161,13 @@ impl Node {
             match decide_push(&case, ctx.now.wall) {
                 Decision::Push { binding, reason } => {
                     let binding = case.bindings[binding].clone();
-                    let request = render(&case, &self.config.policy, &binding, attempts.trim);
+                    let request = render(&case, &binding, attempts.trim);
                     self.trace_decision(ctx, key, id, seq, reason.as_str());
                     self.hand_over(ctx, key, id, seq, request);
+                    return Ok(());
+                }
+                Decision::Hold { until, reason } => {
+                    self.hold(ctx, key, (id, seq), (until, reason));
                     return Ok(());
                 }
                 Decision::Silent(reason) => {
@@ -171,7 +179,7 @@ impl Node {
         }
     }
 
-    fn trace_decision(
+    pub(crate) fn trace_decision(
         &mut self,
         ctx: Ctx<'_>,
         key: &PushKey,
@@ -288,14 +296,14 @@ impl Node {
         let conversation = &self.conversations[id];
         let Some(user) = self.users.get_mut(&key.uid) else { return Ok(Owed::Nothing) };
         let Some(device) = user.devices.get_mut(&key.device_id) else { return Ok(Owed::Nothing) };
-        let mut settled = device.settled(id, joined, read);
-        device.close(id, settled);
+        device.close(id, device.settled(id, joined, read));
+        let mut above = device.owed_above(id, joined, read);
         let Some((at, due)) = device.due(id, &deadlines) else { return Ok(Owed::Nothing) };
         if at > ctx.now.mono {
             return Ok(Owed::Later);
         }
         let entry = loop {
-            let entries = conversation.entries_after(ctx.rows, settled, SEARCH_MAX)?;
+            let entries = conversation.entries_after(ctx.rows, above, SEARCH_MAX)?;
             let Some(last) = entries.last().map(|entry| entry.seq) else {
                 device.close(id, Seq::MAX);
                 return Ok(Owed::Nothing);
@@ -305,72 +313,31 @@ impl Node {
             };
             match entries.iter().find(owed) {
                 Some(entry) => break std::sync::Arc::clone(entry),
-                None => settled = last,
+                None => above = last,
             }
         };
-        let unseen = unseen(conversation, ctx, &key.uid, (joined, read), device, id, entry.seq)?;
-        let shows_alone = device.may_show(id, entry.seq);
-        let shows_shared = device.cursor(id, joined).showing_shared;
-        let is_shared = (shows_alone || shows_shared).then_some(!shows_alone);
-        let bindings = self.usable_bindings(ctx, &key.uid, &key.device_id)?;
+        let seq = entry.seq;
+        let unseen = unseen(conversation, ctx, &key.uid, (joined, read), device, id, seq)?;
+        let cursor = device.cursor(id, joined);
+        let shows_alone = device.may_show(id, seq);
+        let surfaced = seq <= cursor.surfaced;
+        let due = device.fell_due(id, seq).filter(|_| !surfaced).unwrap_or(due);
         let withdraw = self.owed_withdrawals(ctx, &key.uid, &key.device_id)?;
-        let sender_name = self.with_user(ctx, &entry.from)?.row.name.clone();
-        let conversation = &self.conversations[id];
+        let facts = self.facts(ctx, (&key.uid, &key.device_id), &entry)?;
         let user = self.users.get_mut(&key.uid).expect("it was loaded above");
         let (badge, bv) = user.badge(&mut self.changes);
-        let device = &user.devices[&key.device_id];
         Ok(Owed::Case(Box::new(PushCase {
-            kind: conversation.row().kind,
-            sender_name,
-            group_name: conversation.row().name.clone(),
-            uid: key.uid.clone(),
-            device_id: key.device_id.clone(),
-            app_state: device.app_state(),
-            due: device.fell_due(id, entry.seq).unwrap_or(due),
-            is_member: conversation.is_member(&key.uid),
-            blocked: user.blocks(&entry.from),
-            signed_out: device.row.signed_out,
-            surfaced: false,
-            read: false,
-            bindings,
+            due,
+            surfaced,
+            held_until: cursor.held.filter(|held| held.0 == seq).map(|held| held.1),
             bindings_spent: attempts.bindings_spent,
             unseen,
-            is_shared,
+            is_shared: (shows_alone || cursor.showing_shared).then_some(!shows_alone),
             badge,
             bv,
             withdraw,
-            entry,
+            ..facts
         })))
-    }
-
-    /// Where the device can be pushed now: its bindings whose token nobody else bound since.
-    pub(crate) fn usable_bindings(
-        &self,
-        ctx: Ctx<'_>,
-        uid: &Uid,
-        device_id: &DeviceId,
-    ) -> Result<Vec<Binding>, Missing> {
-        let device = self.users.get(uid).and_then(|user| user.devices.get(device_id));
-        let Some(device) = device else { return Ok(Vec::new()) };
-        let mut usable = Vec::with_capacity(device.bindings.len());
-        for binding in &device.bindings {
-            let BindingKey { provider, credential } = &binding.key;
-            let owner = read::token(ctx.rows, provider, credential, &binding.token)?;
-            let is_ours = owner.is_none_or(|row| row.uid == *uid && row.device_id == *device_id);
-            if is_ours || Sabotage::TokenNotMoved.is_on() {
-                usable.push(binding.clone());
-            }
-        }
-        if let (true, Some(key)) = (usable.is_empty(), &self.config.fallback) {
-            usable.push(Binding {
-                key: key.clone(),
-                token: Secret::new(device_id.to_string()),
-                locale: None,
-                environment: None,
-                bound_at: WallMs(0),
-            });
-        }
-        Ok(usable)
     }
 
     /// A debt ends without a push, for a reason.
@@ -584,20 +551,6 @@ impl Node {
             }
         }
         Ok(())
-    }
-
-    /// The due reason operators see when nothing was sent.
-    pub(crate) fn due_reason(
-        &self,
-        uid: &Uid,
-        device_id: &DeviceId,
-        now: Mono,
-    ) -> (Mono, DueReason) {
-        let device = self.users.get(uid).and_then(|user| user.devices.get(device_id));
-        match device.and_then(|device| device.link.as_ref()) {
-            Some(link) => link.due(now, &self.config.deadlines),
-            None => (now, DueReason::Offline),
-        }
     }
 }
 

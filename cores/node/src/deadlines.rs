@@ -73,7 +73,9 @@ impl Node {
             return Ok(());
         };
         device.timer = None;
-        self.stats.deadlines_missed += 1;
+        // Who showed everything has answered; only reading is waited for.
+        let has_answered = device.has_shown_all(ctx.now.mono, &self.config.deadlines);
+        self.stats.deadlines_missed += u64::from(!has_answered);
         self.fall_due(ctx, uid, device_id)?;
         let user = self.users.get_mut(uid);
         let Some(device) = user.and_then(|user| user.devices.get_mut(device_id)) else {
@@ -82,7 +84,8 @@ impl Node {
         if Sabotage::UnresponsiveNeverSet.is_on() {
             return Ok(());
         }
-        if let Some(link) = &mut device.link
+        if !has_answered
+            && let Some(link) = &mut device.link
             && let Some(next) = link.reach.next(ReachEvent::DeadlineMissed)
         {
             link.reach = next;

@@ -39,9 +39,11 @@ impl Node {
         let mut entries = Vec::with_capacity(found.len());
         for ((id, seq), entry) in found {
             let read = user.place(&id).map_or(0, |place| place.row.read);
-            let alert =
-                seq > read && !user.blocks(&entry.from) && is_news(&entry, uid, ctx.now.wall);
-            entries.push((entry, alert));
+            entries.push((entry, seq > read));
+        }
+        for (entry, is_unread) in &mut entries {
+            let is_over = entry.expires_at.is_some_and(|at| at <= ctx.now.wall);
+            *is_unread &= !is_over && self.is_news(uid, entry, ctx.now.wall);
         }
         Ok(Reply::Fetched(Box::new(FetchedView { entries, unread, bv, withdraw })))
     }
@@ -85,12 +87,4 @@ impl Node {
         found.extend(entries.into_iter().map(|entry| ((id.clone(), entry.seq), entry)));
         Ok(())
     }
-}
-
-/// Whether a person is still to be told of it.
-fn is_news(entry: &Entry, uid: &Uid, now: WallMs) -> bool {
-    entry.is_alertable()
-        && !entry.recalled
-        && entry.from != *uid
-        && entry.expires_at.is_none_or(|at| at > now)
 }

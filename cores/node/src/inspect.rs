@@ -1,21 +1,15 @@
-//! What operators ask: devices, unread, members, traces, explanations, events.
-
-use std::sync::Arc;
+//! What operators ask: devices, unread, members, traces, events, outcomes.
 
 use nightjar_domain::{EventCursorRow, Key, Missing, Row, Scan, Stop, read};
 use nightjar_model::{
-    ConversationId, DeviceId, DeviceView, Entry, EntryKind, Explained, GroupId, MessageId, Reject,
-    Reply, SendCommand, Seq, Step, TraceEvent, Uid, UnreadView, WallMs,
+    ConversationId, DeviceView, Entry, GroupId, MessageId, Reject, Reply, Seq, Step, TraceEvent,
+    Uid, UnreadView, WallMs, limits,
 };
-use nightjar_push::{Decision, PushCase, Trim, decide_push, render};
 
 use crate::node::{Ctx, Node};
-use crate::send::conversation_of;
 
 /// Trace rows looked through for one message.
 const TRACE_LOOKED_MAX: usize = 4_096;
-/// Members explained for one message.
-const EXPLAINED_MAX: usize = 100;
 /// Clocks of a step and of its message may differ by so much.
 const TRACE_SLACK_MS: u64 = 1_000;
 
@@ -162,112 +156,23 @@ impl Node {
             .collect())
     }
 
-    /// What a push of this message would do, nothing sent.
-    pub(crate) fn explain(
+    /// What providers answered, the oldest kept first.
+    pub(crate) fn outcomes(
         &mut self,
         ctx: Ctx<'_>,
-        from: &Uid,
-        send: SendCommand,
+        after: u64,
+        limit: usize,
     ) -> Result<Reply, Stop> {
-        let id = conversation_of(from, &send.to);
-        if !self.with_conversation(ctx, &id)? {
-            return Err(Reject::UnknownGroup.into());
-        }
-        let conversation = &self.conversations[&id];
-        let members: Vec<Uid> = conversation
-            .members()
-            .filter(|uid| *uid != from)
-            .take(EXPLAINED_MAX)
-            .cloned()
-            .collect();
-        let row = conversation.row();
-        let entry = Arc::new(Entry {
-            conversation: id.clone(),
-            seq: row.head + 1,
-            message_id: MessageId::new(ctx.now.wall, &ctx.id_bytes()),
-            from: from.clone(),
-            client_msg_id: send.client_msg_id,
-            at: ctx.now.wall,
-            kind: EntryKind::Message,
-            ordinal: row.ordinal + 1,
-            own_ordinal: 0,
-            content: send.content,
-            sealed: send.sealed,
-            recalled: false,
-            push: send.push,
-            expires_at: send.expires_at,
+        let scan = Scan::Outcomes { after, limit: limit.clamp(1, limits::PAGE_MAX) };
+        let rows = ctx.rows.scan(&scan)?.into_iter().filter_map(|row| match row {
+            Row::Outcome(row) => Some((row.number, row.json)),
+            _ => None,
         });
-        let mut explained = Vec::new();
-        for uid in &members {
-            self.with_user(ctx, uid)?;
-            let devices: Vec<DeviceId> = self.users[uid].devices.keys().cloned().collect();
-            if devices.is_empty() {
-                explained.push(silent(uid, None, "no_device"));
-            }
-            for device_id in &devices {
-                explained.push(self.explain_device(ctx, uid, device_id, &entry)?);
-            }
-        }
-        Ok(Reply::Explain(explained))
-    }
-
-    fn explain_device(
-        &mut self,
-        ctx: Ctx<'_>,
-        uid: &Uid,
-        device_id: &DeviceId,
-        entry: &Arc<Entry>,
-    ) -> Result<Explained, Missing> {
-        let (at, due) = self.due_reason(uid, device_id, ctx.now.mono);
-        let wait_ms = at.since(ctx.now.mono);
-        let bindings = self.usable_bindings(ctx, uid, device_id)?;
-        let sender_name = self.with_user(ctx, &entry.from)?.row.name.clone();
-        let row = self.conversations[&entry.conversation].row();
-        let user = &self.users[uid];
-        let device = &user.devices[device_id];
-        let case = PushCase {
-            entry: Arc::clone(entry),
-            kind: row.kind,
-            sender_name,
-            group_name: row.name.clone(),
-            uid: uid.clone(),
-            device_id: device_id.clone(),
-            app_state: device.app_state(),
-            due,
-            is_member: true,
-            blocked: user.blocks(&entry.from),
-            signed_out: device.row.signed_out,
-            surfaced: false,
-            read: false,
-            bindings,
-            bindings_spent: 0,
-            unseen: 1,
-            is_shared: None,
-            badge: user.unread() + 1,
-            bv: 0,
-            withdraw: Vec::new(),
-        };
-        Ok(match decide_push(&case, ctx.now.wall) {
-            Decision::Silent(reason) => silent(uid, Some(device_id), reason.as_str()),
-            Decision::Push { binding, reason } => {
-                let request =
-                    render(&case, &self.config.policy, &case.bindings[binding], Trim::Full);
-                let (title, body) = request.alert.map(|alert| (alert.title, alert.body)).unzip();
-                Explained {
-                    uid: uid.clone(),
-                    device_id: Some(device_id.clone()),
-                    decision: if wait_ms > 0 { "hold" } else { "push" },
-                    reason: reason.as_str(),
-                    until: (wait_ms > 0).then(|| ctx.now.wall.after(wait_ms)),
-                    title,
-                    body,
-                }
-            }
-        })
+        Ok(Reply::Outcomes(rows.collect()))
     }
 
     pub(crate) fn events(&mut self, ctx: Ctx<'_>, after: u64, limit: usize) -> Result<Reply, Stop> {
-        let scan = Scan::Events { after, limit: limit.clamp(1, 1_000) };
+        let scan = Scan::Events { after, limit: limit.clamp(1, limits::PAGE_MAX) };
         let rows = ctx.rows.scan(&scan)?.into_iter().filter_map(|row| match row {
             Row::Event(row) => Some((row.number, row.json)),
             _ => None,
@@ -287,18 +192,6 @@ impl Node {
     pub(crate) fn events_taken(&mut self, receiver: String, number: u64) -> Result<Reply, Stop> {
         self.changes.put(Row::EventCursor(EventCursorRow { receiver, number }));
         Ok(Reply::Done)
-    }
-}
-
-fn silent(uid: &Uid, device_id: Option<&DeviceId>, reason: &'static str) -> Explained {
-    Explained {
-        uid: uid.clone(),
-        device_id: device_id.cloned(),
-        decision: "silent",
-        reason,
-        until: None,
-        title: None,
-        body: None,
     }
 }
 

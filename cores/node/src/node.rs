@@ -3,11 +3,11 @@
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use nightjar_domain::{
-    Changes, Commit, Conversation, Durability, Missing, Rows, Scan, Stop, User, WorkRow,
+    Changes, Commit, Conversation, Durability, Missing, Rows, Scan, Stop, User, WorkRow, read,
 };
 use nightjar_model::sabotage::Sabotage;
 use nightjar_model::{ConnId, ConversationId, DeviceId, Lane, Mono, Now, Reject, Reply, Seq, Uid};
-use nightjar_push::{Queue, Ticket};
+use nightjar_push::{PushPolicy, Queue, Ticket};
 
 use crate::contacts::Notes;
 use crate::flush::Flush;
@@ -41,6 +41,10 @@ pub struct Node {
     /// When this turn began, and when something was asked last.
     began: Mono,
     clock: Mono,
+    /// What an operator chose for all users.
+    pub(crate) policy: PushPolicy,
+    /// When mutes of users in memory end by themselves.
+    pub(crate) mute_ends: BTreeSet<(Mono, Uid)>,
     pub(crate) queue: Queue,
     pub(crate) tickets: BTreeMap<Ticket, crate::alert::InFlight>,
     pub(crate) recorder: Recorder,
@@ -94,7 +98,7 @@ impl Ctx<'_> {
 }
 
 impl Node {
-    /// Opens a node over a store: reads open work and nothing else.
+    /// Opens a node over a store: reads open work and the operator's choice, nothing else.
     ///
     /// # Errors
     /// [`Missing`] when rows are not at hand.
@@ -104,6 +108,8 @@ impl Node {
             recorder: Recorder::open(rows, config.events, now)?,
             presence: Presence::default(),
             notes: Notes::open(rows)?,
+            policy: read::push_policy(rows)?.unwrap_or_default().over(&config.policy),
+            mute_ends: BTreeSet::new(),
             config,
             conversations: BTreeMap::new(),
             users: BTreeMap::new(),
@@ -282,7 +288,19 @@ impl Node {
                 self.reported_app_state(ctx, &uid, &device_id, &state)
             }
             Command::Trace { message_id, uid } => self.trace(ctx, message_id, &uid),
-            Command::Explain { from, send } => self.explain(ctx, &from, *send),
+            Command::Explain { from, send, at } => self.explain(ctx, &from, *send, at),
+            Command::PushSettings { uid } => self.push_settings(ctx, &uid),
+            Command::PutPushSettings { uid, settings } => {
+                self.put_push_settings(ctx, &uid, *settings)
+            }
+            Command::PushPolicy => Ok(Reply::PushPolicy(self.policy)),
+            Command::PutPushPolicy(choice) => Ok(self.put_push_policy(choice)),
+            Command::PushTemplate { name } => self.push_template(ctx, &name),
+            Command::PutPushTemplate(template) => self.put_push_template(ctx, *template),
+            Command::DeletePushTemplate { name, locale } => {
+                self.delete_push_template(ctx, &name, locale.as_deref())
+            }
+            Command::Outcomes { after, limit } => self.outcomes(ctx, after, limit),
             Command::Events { after, limit } => self.events(ctx, after, limit),
             Command::EventCursor { receiver } => self.event_cursor(ctx, receiver),
             Command::EventsTaken { receiver, number } => self.events_taken(receiver, number),
@@ -315,6 +333,7 @@ impl Node {
                 node.work_off(ctx)?;
                 node.pass_notes(ctx)?;
             }
+            node.end_mutes(ctx);
             node.fire_deadlines(ctx)?;
             node.fire_withdrawals(ctx);
             node.tell_presence(ctx)?;
@@ -357,7 +376,8 @@ impl Node {
         let deadline = deadline.map(|(at, ..)| (*at).max(self.shifted_until));
         let withdrawal = self.withdraw_timers.first().map(|(at, ..)| *at);
         let flush = self.flush.at().filter(|_| has_room);
-        let others = [self.queue.wait_until(), flush, self.presence.wait_until()];
+        let mute_end = self.mute_ends.first().map(|(at, _)| *at);
+        let others = [mute_end, self.queue.wait_until(), flush, self.presence.wait_until()];
         [deadline, withdrawal].into_iter().chain(others).flatten().min()
     }
 

@@ -88,7 +88,9 @@ fn is_in(scan: &Scan, key: &Key) -> bool {
         }
         (Scan::Work, Key::Work(..))
         | (Scan::Notes, Key::Note(..))
-        | (Scan::LastEvent, Key::Event(_)) => true,
+        | (Scan::LastEvent, Key::Event(_))
+        | (Scan::LastOutcome, Key::Outcome(_))
+        | (Scan::PushTemplates, Key::PushTemplate(..)) => true,
         (Scan::Devices(uid), Key::Device(of, _))
         | (Scan::Bindings(uid), Key::Binding(of, ..))
         | (Scan::Cursors(uid), Key::Cursor(of, ..))
@@ -98,7 +100,8 @@ fn is_in(scan: &Scan, key: &Key) -> bool {
         (Scan::Trace { uid, conversation, from, .. }, Key::Trace(of, id, at, _)) => {
             of == uid && id == conversation && at >= from
         }
-        (Scan::Events { after, .. }, Key::Event(number)) => number > after,
+        (Scan::Events { after, .. }, Key::Event(number))
+        | (Scan::Outcomes { after, .. }, Key::Outcome(number)) => number > after,
         _ => false,
     }
 }
@@ -110,8 +113,13 @@ fn cut(scan: &Scan, mut rows: Vec<Row>) -> Vec<Row> {
         Scan::Entries { limit, newest: true, .. } => {
             rows.split_off(rows.len().saturating_sub(*limit))
         }
-        Scan::LastOwn(..) | Scan::LastEvent => rows.split_off(rows.len().saturating_sub(1)),
-        Scan::Entries { limit, .. } | Scan::Trace { limit, .. } | Scan::Events { limit, .. } => {
+        Scan::LastOwn(..) | Scan::LastEvent | Scan::LastOutcome => {
+            rows.split_off(rows.len().saturating_sub(1))
+        }
+        Scan::Entries { limit, .. }
+        | Scan::Trace { limit, .. }
+        | Scan::Events { limit, .. }
+        | Scan::Outcomes { limit, .. } => {
             rows.truncate(*limit);
             rows
         }

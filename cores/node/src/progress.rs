@@ -7,6 +7,7 @@ use nightjar_model::{
     AckItem, ConversationId, Delivery, Entry, HistoryCommand, Notice, Reject, Reply, Seq,
     SharedPackets, Step, Uid, limits,
 };
+use nightjar_push::SilentReason;
 
 use crate::device::Me;
 use crate::node::{Ctx, Node};
@@ -16,6 +17,8 @@ use crate::node::{Ctx, Node};
 struct Moved {
     stored: Option<(Seq, Seq)>,
     surfaced: Option<(Seq, Seq)>,
+    /// Stored while the conversation was open on the screen: that is enough.
+    open: Option<(Seq, Seq)>,
 }
 
 impl Node {
@@ -37,6 +40,7 @@ impl Node {
         let Some(device) = user.devices.get_mut(&me.device_id) else { return };
         let posts_itself =
             device.link.as_ref().is_some_and(|link| matches!(link.told, Told::Background { .. }));
+        let is_open = device.has_open(id);
         let (stored, surfaced) = (item.stored.min(head), item.surfaced.min(head));
         let mut moved = Moved::default();
         device.change_cursor(id, joined, |row| {
@@ -56,7 +60,12 @@ impl Node {
                 }
                 row.surfaced = surfaced;
             }
-            moved.stored.is_some() || moved.surfaced.is_some()
+            let settled = row.settled.max(row.surfaced);
+            if is_open && stored > settled {
+                moved.open = Some((settled + 1, stored));
+                row.settled = stored;
+            }
+            moved.stored.is_some() || moved.surfaced.is_some() || moved.open.is_some()
         });
         if moved.surfaced.is_some() && !posts_itself {
             device
@@ -69,6 +78,11 @@ impl Node {
                 let device_id = Some(me.device_id.clone());
                 self.recorder.step(ctx.now.wall, (&me.uid, id), device_id, range, step, None);
             }
+        }
+        if let Some(range) = moved.open {
+            let (step, why) = (Step::Decided, Some(SilentReason::OpenConversation.as_str()));
+            let device_id = Some(me.device_id.clone());
+            self.recorder.step(ctx.now.wall, (&me.uid, id), device_id, range, step, why);
         }
         self.touched(ctx.now, &me.uid, id);
     }
@@ -188,10 +202,7 @@ impl Node {
         let deliveries: Vec<Delivery> = entries
             .into_iter()
             .map(|entry| Delivery {
-                alert: entry.is_alertable()
-                    && entry.from != me.uid
-                    && !user.blocks(&entry.from)
-                    && entry.seq > read,
+                alert: entry.seq > read && self.is_news(&me.uid, &entry, ctx.now.wall),
                 pushed: device.was_pushed(id, entry.seq),
                 entry,
                 packets: SharedPackets::default(),

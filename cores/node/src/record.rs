@@ -2,8 +2,10 @@
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
-use nightjar_domain::{Changes, EventRow, Missing, Row, Rows, Scan, TraceRow};
-use nightjar_model::{BindingKey, ConversationId, DeviceId, Entry, Now, Seq, Step, Uid, WallMs};
+use nightjar_domain::{Changes, EventRow, Key, Missing, OutcomeRow, Row, Rows, Scan, TraceRow};
+use nightjar_model::{
+    BindingKey, ConversationId, DeviceId, Entry, Now, Seq, Step, Uid, WallMs, limits,
+};
 use nightjar_push::Answer;
 use serde_json::{Value, json};
 
@@ -28,6 +30,8 @@ pub(crate) struct Recorder {
     events: Vec<EventRow>,
     wants_events: bool,
     next_event: u64,
+    outcomes: Vec<OutcomeRow>,
+    next_outcome: u64,
     next_row: u64,
     /// Entries accepted in the current turn, and those of turns not known to be safe.
     accepted: Vec<Accepted>,
@@ -50,6 +54,8 @@ impl Recorder {
             rows: BTreeMap::new(),
             threads: BTreeSet::new(),
             events: Vec::new(),
+            outcomes: Vec::new(),
+            next_outcome: last_outcome(rows)? + 1,
             wants_events,
             next_event: last + 1,
             // Rows of two processes never share a key, even within one millisecond.
@@ -65,7 +71,7 @@ impl Recorder {
 
     /// Steps of the trace wait for the next flush.
     pub(crate) fn has_rows(&self) -> bool {
-        !self.rows.is_empty()
+        !self.rows.is_empty() || !self.outcomes.is_empty()
     }
 
     /// How many rows are not written yet.
@@ -85,9 +91,16 @@ impl Recorder {
     /// Moves the first gathered steps into the next commit.
     pub(crate) fn write_steps(&mut self, changes: &mut Changes, steps_max: usize) {
         for _ in 0..steps_max {
-            let Some((n, row)) = self.rows.pop_first() else { return };
+            let Some((n, row)) = self.rows.pop_first() else { break };
             self.threads.remove(&(thread(&row), n));
             changes.put(Row::Trace(row));
+        }
+        let count = steps_max.min(self.outcomes.len());
+        for row in self.outcomes.drain(..count) {
+            if let Some(oldest) = row.number.checked_sub(limits::OUTCOMES_KEPT) {
+                changes.delete(Key::Outcome(oldest));
+            }
+            changes.put(Row::Outcome(row));
         }
     }
 
@@ -273,9 +286,6 @@ impl Recorder {
 
     /// A provider answered.
     pub(crate) fn outcome(&mut self, flight: &InFlight, answer: &Answer, at: WallMs) {
-        if !self.wants_events {
-            return;
-        }
         let data = json!({
             "at": at.0,
             "message_id": flight.message_id.map(|id| id.to_string()),
@@ -289,8 +299,19 @@ impl Recorder {
             "reason": answer.reason,
             "vendor": answer.vendor,
         });
+        let number = self.next_outcome;
+        self.next_outcome += 1;
+        self.outcomes.push(OutcomeRow { number, json: data.to_string() });
         self.event("push.outcome", at, data);
     }
+}
+
+fn last_outcome(rows: &dyn Rows) -> Result<u64, Missing> {
+    let last = rows.scan(&Scan::LastOutcome)?.into_iter().next();
+    Ok(last.map_or(0, |row| match row {
+        Row::Outcome(row) => row.number,
+        _ => 0,
+    }))
 }
 
 fn message_json(entry: &Entry) -> Value {

@@ -5,8 +5,8 @@ use std::collections::BTreeSet;
 use nightjar_domain::{Accepted, Conversation, Draft, Stop, read};
 use nightjar_model::sabotage::Sabotage;
 use nightjar_model::{
-    ConnId, ConversationId, GroupCreated, GroupId, Lane, Notice, Reject, Reply, SendCommand,
-    SentReply, Seq, Target, Uid, limits,
+    ConnId, ConversationId, Entry, GroupCreated, GroupId, Lane, Mentions, Notice, PushSpec, Reject,
+    Reply, SendCommand, SentReply, Seq, Target, Uid, limits,
 };
 
 use crate::node::{Ctx, Node};
@@ -33,6 +33,7 @@ impl Node {
         if let Some(first) = self.first_answer(ctx, from, &send)? {
             return Ok(Reply::Sent(first));
         }
+        self.check_asked(ctx, send.push.as_deref())?;
         let id = conversation_of(from, &send.to);
         self.check_not_blocked(ctx, from, &id)?;
         if !self.with_conversation(ctx, &id)? {
@@ -81,6 +82,16 @@ impl Node {
             at: row.at,
             duplicate: true,
         }))
+    }
+
+    /// A template that does not exist would show something else than its sender means.
+    pub(crate) fn check_asked(&self, ctx: Ctx<'_>, push: Option<&PushSpec>) -> Result<(), Stop> {
+        match push.and_then(|push| push.template.as_ref()) {
+            Some(template) if !self.has_template(ctx, &template.name)? => {
+                Err(Reject::UnknownTemplate.into())
+            }
+            _ => Ok(()),
+        }
     }
 
     /// Takes a message back.
@@ -172,6 +183,7 @@ impl Node {
             .lanes()
             .map(|lane| (lane, conversation.members_in(lane).any(|uid| *uid != entry.from)))
             .collect();
+        let first = lanes_mentioned(&entry);
         let at_once = lanes.len() <= LANES_AT_ONCE_MAX;
         for (lane, has_others) in &lanes {
             let key = (*lane, entry.conversation.clone());
@@ -184,7 +196,11 @@ impl Node {
             }
             if !at_once && !work.is_queued {
                 work.is_queued = true;
-                self.ready.push_back(key);
+                // Who is mentioned does not wait for everybody else.
+                match first.contains(lane) {
+                    true => self.ready.push_front(key),
+                    false => self.ready.push_back(key),
+                }
             }
         }
         self.stats.message_rows = (self.changes.writes.len() - before) as u64;
@@ -226,6 +242,14 @@ impl Node {
             self.notice(conn, notice);
         }
         Ok(Reply::Done)
+    }
+}
+
+/// Lanes of those whom the entry mentions one by one.
+fn lanes_mentioned(entry: &Entry) -> BTreeSet<Lane> {
+    match entry.push.as_deref().map(|push| &push.mentions) {
+        Some(Mentions::Users(uids)) => uids.iter().map(Lane::of_user).collect(),
+        _ => BTreeSet::new(),
     }
 }
 

@@ -5,8 +5,8 @@ use std::sync::Arc;
 
 use nightjar_domain::{Changed, Missing, Stop, SyncPoint, read};
 use nightjar_model::{
-    ContactState, ConversationId, ConversationSummary, GroupView, Mentions, ProfileView, Reject,
-    Removed, Reply, Role, SyncReply, Uid, WallMs, limits,
+    ContactState, ConversationId, ConversationSummary, GroupView, ProfileView, Reject, Removed,
+    Reply, Role, SyncReply, Uid, WallMs, limits,
 };
 
 use crate::node::{Ctx, Node};
@@ -222,11 +222,7 @@ impl Node {
         let names_me = |entry: &&Arc<nightjar_model::Entry>| {
             entry.is_countable()
                 && !entry.recalled
-                && entry.push.as_ref().is_some_and(|push| match &push.mentions {
-                    Mentions::Nobody => false,
-                    Mentions::All => true,
-                    Mentions::Users(uids) => uids.contains(uid),
-                })
+                && entry.push.as_ref().is_some_and(|push| push.mentions.includes(uid))
         };
         Ok(newest.iter().filter(names_me).count() as u64)
     }

@@ -13,6 +13,7 @@ mod presence;
 mod pushes;
 mod reopen;
 mod reports;
+mod settings;
 mod sync;
 mod sync_lists;
 mod withdrawals;
@@ -26,7 +27,7 @@ use nightjar_model::{
     Platform, PushSpec, Reject, Reply, Secret, SendCommand, SentReply, Seq, Step, Target, Uid,
     UnreadView, WallMs,
 };
-use nightjar_push::{Answer, Display, Outcome, PushPolicy, PushRequest, Ticket};
+use nightjar_push::{Answer, Outcome, PushPolicy, PushRequest, Ticket};
 use nightjar_store_memory::{Crash, MemoryStore};
 
 use crate::{Effect, Input, Node, NodeConfig, Origin, Turn};
@@ -104,7 +105,7 @@ impl Play {
         };
         let mut config = NodeConfig {
             deadlines: Deadlines::default(),
-            policy: PushPolicy { storm: true, display: Display::Preview },
+            policy: PushPolicy::default(),
             credentials: CREDENTIALS.into_iter().map(key).collect(),
             fallback: None,
             pushes_in_flight_max: 100,

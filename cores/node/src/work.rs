@@ -6,7 +6,7 @@ use std::sync::Arc;
 use nightjar_domain::{Missing, WorkRow};
 use nightjar_model::{
     ConnId, ConversationId, Delivery, DeviceId, Entry, EntryKind, Lane, Notice, Seq, SharedPackets,
-    Step, Uid,
+    Step, Uid, WallMs,
 };
 
 use crate::node::{Ctx, Node};
@@ -211,11 +211,9 @@ impl Node {
                 if !place.sees(entry.seq) || work.sent_by(entry.seq, link.conn) {
                     continue;
                 }
-                let is_news =
-                    entry.is_alertable() && entry.from != *uid && !user.blocks(&entry.from);
                 let delivery = Delivery {
                     entry: Arc::clone(entry),
-                    alert: is_news && entry.seq > place.row.read,
+                    alert: entry.seq > place.row.read && self.is_news(uid, entry, ctx.now.wall),
                     pushed: device.was_pushed(id, entry.seq),
                     packets: fresh.packets.clone(),
                 };
@@ -248,11 +246,11 @@ impl Node {
         let Some(user) = self.users.get_mut(uid) else { return Ok(()) };
         let Some(place) = user.place(id) else { return Ok(()) };
         let (joined, read) = (place.row.joined, place.row.read);
-        let news: Vec<Seq> = fresh
+        let news: Vec<(Seq, WallMs)> = fresh
             .iter()
             .map(|fresh| &fresh.entry)
             .filter(|entry| entry.is_alertable() && entry.from != *uid && place.sees(entry.seq))
-            .map(|entry| entry.seq)
+            .map(|entry| (entry.seq, entry.at))
             .collect();
         let recalled: Vec<Seq> = fresh
             .iter()
@@ -267,13 +265,17 @@ impl Node {
                 continue;
             }
             let settled = device.settled(id, joined, read);
-            for seq in news.iter().filter(|seq| **seq > settled) {
-                device.owe(id, *seq, ctx.now.mono);
+            for (seq, at) in news.iter().filter(|(seq, _)| *seq > settled) {
+                // A wait to be read began with the message, also when it is of a process before.
+                let waits_to_be_read = device.unread_wait_ms.is_some();
+                let since = if waits_to_be_read { ctx.now.mono_of(*at) } else { ctx.now.mono };
+                device.owe(id, *seq, since);
             }
             owed.push(device.row.device_id.clone());
         }
         if owed.is_empty() {
-            self.nobody_home(ctx, uid, id, &news)?;
+            let places: Vec<Seq> = news.iter().map(|(seq, _)| *seq).collect();
+            self.nobody_home(ctx, uid, id, &places)?;
         }
         for device_id in &owed {
             self.rearm(ctx, uid, device_id)?;

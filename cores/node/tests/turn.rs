@@ -9,7 +9,7 @@ use nightjar_model::{
     Target, Uid, WallMs,
 };
 use nightjar_node::{Effect, Input, Node, NodeConfig, Origin};
-use nightjar_push::{Display, PushPolicy};
+use nightjar_push::PushPolicy;
 use nightjar_store_memory::MemoryStore;
 
 const NOW: Now = Now { mono: Mono(1_000_000), wall: WallMs(1_790_000_000_000) };
@@ -27,7 +27,7 @@ impl Stage {
     fn new() -> Self {
         let config = NodeConfig {
             deadlines: Deadlines::default(),
-            policy: PushPolicy { storm: true, display: Display::Preview },
+            policy: PushPolicy::default(),
             credentials: BTreeSet::from([key()]),
             fallback: None,
             pushes_in_flight_max: 8,

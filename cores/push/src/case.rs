@@ -3,7 +3,8 @@
 use std::sync::Arc;
 
 use nightjar_model::{
-    AppState, Binding, ConversationKind, DeviceId, DueReason, Entry, NotificationId, Uid,
+    AppState, Binding, ConversationKind, DeviceId, DueReason, Entry, NotificationId, PushPolicy,
+    PushSettings, PushTemplate, Uid, WallMs,
 };
 
 /// Everything [`crate::decide_push`] may look at.
@@ -13,7 +14,13 @@ pub struct PushCase {
     pub entry: Arc<Entry>,
     /// What kind of conversation it is in.
     pub kind: ConversationKind,
-    /// Display name of the sender, if any.
+    /// What the receiver chose.
+    pub settings: Arc<PushSettings>,
+    /// What holds for the receiver's pushes.
+    pub policy: PushPolicy,
+    /// The template the message names, else the receiver's, in the receiver's language.
+    pub template: Option<PushTemplate>,
+    /// What others call the sender, if anything.
     pub sender_name: Option<String>,
     /// Name of the group, if it is one.
     pub group_name: Option<String>,
@@ -35,7 +42,16 @@ pub struct PushCase {
     pub surfaced: bool,
     /// The user read it in the meantime, on any device.
     pub read: bool,
-    /// Where the device can be pushed, best first; only bindings whose token is still this device's.
+    /// The sender wants neither this device nor any of its credentials.
+    pub is_filtered: bool,
+    /// It is the user's primary device, or there is no such thing.
+    pub is_primary: bool,
+    /// What the user's other devices do about it.
+    pub elsewhere: Elsewhere,
+    /// Until when it was decided to hold the push.
+    pub held_until: Option<WallMs>,
+    /// Where the device can be pushed, best first; only bindings whose token is still this device's
+    /// and whose credential the sender accepts.
     pub bindings: Vec<Binding>,
     /// Bindings that were tried for this message and failed for good.
     pub bindings_spent: usize,
@@ -50,4 +66,15 @@ pub struct PushCase {
     pub bv: u64,
     /// Notifications of this device that are still to be taken back.
     pub withdraw: Vec<NotificationId>,
+}
+
+/// What a user's other devices do about a message.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Elsewhere {
+    /// One of them showed it.
+    pub surfaced: bool,
+    /// One of them may still show it until then.
+    pub waits_until: Option<WallMs>,
+    /// One of them is on the screen.
+    pub is_active: bool,
 }

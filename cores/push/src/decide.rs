@@ -1,28 +1,9 @@
 //! Whether a message is worth one push to one device.
 
-use nightjar_model::{ConversationKind, DueReason, WallMs};
+use nightjar_model::{ConversationKind, DevicePolicy, DueReason, WallMs};
 
 use crate::case::PushCase;
-
-/// What an operator chose for all pushes.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct PushPolicy {
-    /// From the sixth unseen message of a conversation on, one notification is updated.
-    pub storm: bool,
-    /// What a push shows.
-    pub display: Display,
-}
-
-/// What a push shows.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Display {
-    /// Only that there is something.
-    Nothing,
-    /// Who wrote.
-    Sender,
-    /// Who wrote and what.
-    Preview,
-}
+use crate::rules::silenced_by;
 
 /// What to do about an open debt.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -34,17 +15,24 @@ pub enum Decision {
         /// Why it is due.
         reason: DueReason,
     },
+    /// Decide anew at that moment, unless it is read before.
+    Hold {
+        /// When.
+        until: WallMs,
+        /// What is waited for.
+        reason: HoldReason,
+    },
     /// Never push it; the debt is settled.
     Silent(SilentReason),
 }
 
-macro_rules! silent_reasons {
-    ($($reason:ident $name:literal $message:literal;)*) => {
-        /// Why a phone stayed silent: the question support is asked most.
+macro_rules! reasons {
+    ($(#[$doc:meta])* $of:ident: $($reason:ident $name:literal $message:literal;)*) => {
+        $(#[$doc])*
         #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-        pub enum SilentReason { $(#[doc = $message] $reason,)* }
+        pub enum $of { $(#[doc = $message] $reason,)* }
 
-        impl SilentReason {
+        impl $of {
             /// Every reason, in the order they are checked.
             pub const ALL: &'static [Self] = &[$(Self::$reason),*];
 
@@ -63,20 +51,38 @@ macro_rules! silent_reasons {
     };
 }
 
-silent_reasons! {
+reasons! {
+    /// Why a phone stayed silent: the question support is asked most.
+    SilentReason:
     Room "room" "Live chat rooms are never pushed.";
     OwnMessage "own_message" "The user wrote it.";
     NotMember "not_member" "The user left the conversation.";
-    Blocked "blocked" "The user blocked the sender.";
+    Blocked "blocked" "The user blocked the sender, as a contact or in the push settings.";
     SignedOut "signed_out" "The device signed out or was kicked; it is pushed again after its next login.";
     AlreadySurfaced "already_surfaced" "The device showed it in the meantime.";
     AlreadyRead "already_read" "The user read it in the meantime, on some device.";
+    OpenConversation "open_conversation" "The device stored it while it had the conversation open on the screen.";
     Recalled "recalled" "The sender took it back.";
     SenderSilent "sender_silent" "The sender asked for silence.";
     Expired "expired" "Its time was over before it could be pushed.";
+    Filtered "filtered" "The sender's filter leaves this device, or every credential it has, out.";
+    Muted "muted" "The user muted the conversation, or everything, until later.";
+    QuietHours "quiet_hours" "It is one of the user's quiet hours.";
+    ModeNone "mode_none" "The user wants to be told of nothing here.";
+    NotMentioned "not_mentioned" "The user wants to be told of mentions only.";
+    NotPrimary "not_primary" "The user is pushed on another device only.";
+    SurfacedElsewhere "surfaced_elsewhere" "Another device showed it, and the user is pushed only if none does.";
     NoBinding "no_binding" "The device has no push binding; the app must bind its token after login.";
     IllegalBinding "illegal_binding" "The provider refused every binding the device has; the app must bind a new token.";
     ProviderReject "provider_reject" "The provider refuses this message for good; the trace has its words.";
+}
+
+reasons! {
+    /// What a held push waits for.
+    HoldReason:
+    AwaitingRead "awaiting_read" "The device showed it; it is pushed if nobody reads it within `push_if_unread_after_s`.";
+    AwaitingOthers "awaiting_other_devices" "Another device may still show it, and the user is pushed only if none does.";
+    ActiveElsewhere "active_elsewhere" "Another device is on the screen; it is pushed if nobody reads it within `delay_if_active_s`.";
 }
 
 /// A push nobody asked an end for is of use so long.
@@ -84,30 +90,76 @@ pub(crate) const KEPT_MS: u64 = 28 * 24 * 3600 * 1000;
 
 /// Is this message worth one push to this device? Pure: reads only its arguments.
 ///
-/// The first reason for silence that applies, in the order of [`SilentReason::ALL`], is the answer.
+/// The first reason for silence that applies, in the order of [`SilentReason::ALL`], is the answer;
+/// where none does, the first reason to wait.
 #[must_use]
 pub fn decide_push(case: &PushCase, now: WallMs) -> Decision {
+    if let Some(reason) = silence(case, now) {
+        return Decision::Silent(reason);
+    }
+    match hold(case, now) {
+        Some((until, reason)) => Decision::Hold { until, reason },
+        None => Decision::Push { binding: case.bindings_spent, reason: case.due },
+    }
+}
+
+fn silence(case: &PushCase, now: WallMs) -> Option<SilentReason> {
     use SilentReason as Why;
     let entry = &case.entry;
     let is_silent = entry.push.as_ref().is_some_and(|push| push.silent);
-    let checks = [
+    let shown_is_enough = case.settings.push_if_unread_after_s.is_none();
+    let once_is_enough = case.policy.devices == DevicePolicy::AllOffline;
+    let one_device = case.policy.devices == DevicePolicy::PrimaryOnly;
+    let facts = [
         (case.kind == ConversationKind::Room, Why::Room),
         (entry.from == case.uid, Why::OwnMessage),
         (!case.is_member, Why::NotMember),
         (case.blocked, Why::Blocked),
         (case.signed_out, Why::SignedOut),
-        (case.surfaced, Why::AlreadySurfaced),
+        (case.surfaced && shown_is_enough, Why::AlreadySurfaced),
         (case.read, Why::AlreadyRead),
         (entry.recalled, Why::Recalled),
         (is_silent || !entry.is_countable(), Why::SenderSilent),
         (expires_at(case) <= now, Why::Expired),
+        (case.is_filtered, Why::Filtered),
+    ];
+    let places = [
+        (one_device && !case.is_primary, Why::NotPrimary),
+        (once_is_enough && case.elsewhere.surfaced, Why::SurfacedElsewhere),
         (case.bindings.is_empty() && case.bindings_spent == 0, Why::NoBinding),
         (case.bindings_spent >= case.bindings.len(), Why::IllegalBinding),
     ];
-    match checks.into_iter().find(|(applies, _)| *applies) {
-        Some((_, reason)) => Decision::Silent(reason),
-        None => Decision::Push { binding: case.bindings_spent, reason: case.due },
-    }
+    let first = |checks: &[(bool, Why)]| {
+        checks.iter().find(|(applies, _)| *applies).map(|(_, reason)| *reason)
+    };
+    first(&facts)
+        .or_else(|| silenced_by(&case.settings, &case.uid, entry, now))
+        .or_else(|| first(&places))
+}
+
+fn hold(case: &PushCase, now: WallMs) -> Option<(WallMs, HoldReason)> {
+    let committed = case.entry.at;
+    let to_be_read = case.settings.unread_wait_ms().filter(|_| case.surfaced);
+    let elsewhere = &case.elsewhere;
+    let others = match case.policy.devices {
+        DevicePolicy::AllOffline => elsewhere.waits_until,
+        _ => None,
+    };
+    let active = match case.policy.devices {
+        // What was decided holds to its end, also across a restart, which nobody is active after.
+        DevicePolicy::DelayIfActive { .. } if case.held_until.is_some() => case.held_until,
+        DevicePolicy::DelayIfActive { delay_s } if elsewhere.is_active => {
+            Some(committed.after(u64::from(delay_s) * 1000))
+        }
+        _ => None,
+    };
+    [
+        (to_be_read.map(|wait_ms| committed.after(wait_ms)), HoldReason::AwaitingRead),
+        (others, HoldReason::AwaitingOthers),
+        (active, HoldReason::ActiveElsewhere),
+    ]
+    .into_iter()
+    .find_map(|(until, reason)| Some((until.filter(|until| *until > now)?, reason)))
 }
 
 /// When a push of the message is of no use any more.
@@ -116,50 +168,4 @@ pub(crate) fn expires_at(case: &PushCase) -> WallMs {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::samples::case;
-
-    fn silent(change: impl FnOnce(&mut PushCase)) -> Decision {
-        let mut case = case();
-        change(&mut case);
-        decide_push(&case, case.entry.at)
-    }
-
-    #[test]
-    fn an_open_debt_with_a_binding_is_pushed() {
-        let case = case();
-        assert_eq!(
-            decide_push(&case, case.entry.at),
-            Decision::Push { binding: 0, reason: DueReason::Offline }
-        );
-    }
-
-    #[test]
-    fn every_silence_has_its_reason() {
-        use SilentReason as Why;
-        let table = [
-            (silent(|case| case.kind = ConversationKind::Room), Why::Room),
-            (silent(|case| case.uid = case.entry.from.clone()), Why::OwnMessage),
-            (silent(|case| case.is_member = false), Why::NotMember),
-            (silent(|case| case.blocked = true), Why::Blocked),
-            (silent(|case| case.signed_out = true), Why::SignedOut),
-            (silent(|case| case.surfaced = true), Why::AlreadySurfaced),
-            (silent(|case| case.read = true), Why::AlreadyRead),
-            (silent(|case| crate::samples::entry(case).recalled = true), Why::Recalled),
-            (
-                silent(|case| {
-                    let push = nightjar_model::PushSpec { silent: true, ..Default::default() };
-                    crate::samples::entry(case).push = Some(Box::new(push));
-                }),
-                Why::SenderSilent,
-            ),
-            (silent(|case| crate::samples::entry(case).expires_at = Some(WallMs(1))), Why::Expired),
-            (silent(|case| case.bindings.clear()), Why::NoBinding),
-            (silent(|case| case.bindings_spent = 1), Why::IllegalBinding),
-        ];
-        for (decision, reason) in table {
-            assert_eq!(decision, Decision::Silent(reason));
-        }
-    }
-}
+mod tests;

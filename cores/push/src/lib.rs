@@ -9,23 +9,34 @@
 mod budget;
 mod case;
 mod decide;
+mod document;
 mod outcome;
 mod queue;
+mod quiet;
 mod render;
 mod request;
+mod rules;
 #[cfg(test)]
 mod samples;
+mod template;
 mod token;
 
 pub use budget::QuietBudget;
-pub use case::PushCase;
-pub use decide::{Decision, Display, PushPolicy, SilentReason, decide_push};
-pub use nightjar_model::DueReason;
+pub use case::{Elsewhere, PushCase};
+pub use decide::{Decision, HoldReason, SilentReason, decide_push};
+pub use document::{
+    FieldError, choice_from_json, policy_to_json, settings_from_json, settings_to_json,
+    template_from_json,
+};
+pub use nightjar_model::{Display, DueReason, PushPolicy};
 pub use outcome::{Answer, Outcome};
 pub use queue::{Attempts, Next, PushKey, PushLane, Queue, Ticket};
+pub use quiet::{is_quiet, is_time_zone};
 pub use render::{
     BODY_GRAPHEMES_MAX, SHORT_BODY_GRAPHEMES_MAX, TITLE_GRAPHEMES_MAX, Trim, render,
     render_withdrawal,
 };
 pub use request::{Alert, DATA_VERSION, PushData, PushRequest};
+pub use rules::silenced_by;
+pub use template::locales;
 pub use token::removes_token;

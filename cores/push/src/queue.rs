@@ -85,8 +85,10 @@ enum Place {
     Leaving,
     /// At a provider.
     InFlight(Ticket),
-    /// Until a moment.
+    /// Until a moment: a provider could not take it.
     Waiting(Mono),
+    /// Until a moment: it was decided to hold it.
+    Held(Mono),
 }
 
 #[derive(Debug)]
@@ -172,6 +174,31 @@ impl Queue {
         match self.lanes.get(key)?.place {
             Place::InFlight(ticket) => Some(ticket),
             _ => None,
+        }
+    }
+
+    /// A leaving key's message is decided anew at a moment.
+    pub fn hold(&mut self, key: &PushKey, at: Mono) {
+        if let Some(lane) = self.lanes.get_mut(key) {
+            lane.place = Place::Held(at);
+            self.waiting.insert((at, key.clone()));
+        }
+    }
+
+    /// What is held for a user is decided anew now.
+    pub fn release(&mut self, uid: &Uid) {
+        let held: Vec<(Mono, PushKey)> = self
+            .lanes
+            .iter()
+            .filter(|(key, _)| key.uid == *uid)
+            .filter_map(|(key, lane)| match lane.place {
+                Place::Held(at) => Some((at, key.clone())),
+                _ => None,
+            })
+            .collect();
+        for entry in held {
+            self.waiting.remove(&entry);
+            self.make_ready(&entry.1);
         }
     }
 

@@ -1,12 +1,15 @@
 //! What a push says, before it has a provider's form.
 
-use nightjar_model::{Binding, ConversationId, DeviceId, NotificationId, Seq, Uid, WallMs};
+use nightjar_model::{
+    Binding, ConversationId, DeviceId, Display, NotificationId, PushTemplate, Seq, Uid, WallMs,
+};
 use serde::Deserialize;
 use unicode_segmentation::UnicodeSegmentation;
 
 use crate::case::PushCase;
-use crate::decide::{Display, PushPolicy, expires_at};
+use crate::decide::expires_at;
 use crate::request::{Alert, PushData, PushRequest};
+use crate::template::{Variables, fill};
 
 /// Longest title, in grapheme clusters.
 pub const TITLE_GRAPHEMES_MAX: usize = 100;
@@ -37,20 +40,22 @@ pub enum Trim {
 
 /// The request for a message.
 #[must_use]
-pub fn render(case: &PushCase, policy: &PushPolicy, binding: &Binding, trim: Trim) -> PushRequest {
+pub fn render(case: &PushCase, binding: &Binding, trim: Trim) -> PushRequest {
     let entry = &case.entry;
-    let is_shared = case.is_shared.unwrap_or(policy.storm && case.unseen >= STORM_FROM);
+    let is_shared = case.is_shared.unwrap_or(case.policy.storm && case.unseen >= STORM_FROM);
     let nid = if is_shared {
         NotificationId::conversation(&entry.conversation)
     } else {
         NotificationId::message(entry.message_id)
     };
-    let custom = entry.push.as_ref().and_then(|push| push.data.clone());
+    let push = entry.push.as_deref().filter(|_| trim == Trim::Full);
+    let custom = push.and_then(|push| push.data.clone());
+    let overrides = push.and_then(|push| overrides(push.providers.as_deref()?, binding));
     PushRequest {
         uid: case.uid.clone(),
         device_id: case.device_id.clone(),
         binding: binding.clone(),
-        alert: Some(alert(case, policy.display, trim)),
+        alert: Some(alert(case, trim)),
         data: PushData {
             mid: Some(entry.message_id),
             conv: entry.conversation.clone(),
@@ -60,8 +65,9 @@ pub fn render(case: &PushCase, policy: &PushPolicy, binding: &Binding, trim: Tri
             exp: expires_at(case),
             nid: Some(nid),
             wd: case.withdraw.clone(),
-            custom: custom.filter(|data| trim == Trim::Full && data.len() <= CUSTOM_BYTES_MAX),
+            custom: custom.filter(|data| data.len() <= CUSTOM_BYTES_MAX),
         },
+        overrides,
     }
 }
 
@@ -91,30 +97,77 @@ pub fn render_withdrawal(
             wd: ids,
             custom: None,
         },
+        overrides: None,
     }
 }
 
-fn alert(case: &PushCase, display: Display, trim: Trim) -> Alert {
+/// What the sender has for the provider of this binding.
+fn overrides(
+    providers: &str,
+    binding: &Binding,
+) -> Option<serde_json::Map<String, serde_json::Value>> {
+    let mut all: serde_json::Map<_, _> = serde_json::from_str(providers).ok()?;
+    match all.remove(&binding.key.provider)? {
+        serde_json::Value::Object(own) => Some(own),
+        _ => None,
+    }
+}
+
+/// Texts by precedence: the template (the message's before the receiver's), what the message says
+/// for its push, what the receiver lets be shown. Who wants nothing shown gets neutral text,
+/// whatever the sender asks.
+fn alert(case: &PushCase, trim: Trim) -> Alert {
     let push = case.entry.push.as_deref();
     let sound = push.and_then(|push| push.sound.clone());
-    let neutral = || NEUTRAL.to_owned();
-    if display == Display::Nothing || trim == Trim::DataOnly {
-        return Alert { title: neutral(), body: neutral(), sound };
+    if case.policy.display == Display::Nothing || trim == Trim::DataOnly {
+        return Alert { title: NEUTRAL.to_owned(), body: NEUTRAL.to_owned(), sound };
     }
-    let sender = case.sender_name.as_deref().unwrap_or(case.entry.from.as_str());
-    let own_title = push.and_then(|push| push.title.as_deref());
-    let own_body = push.and_then(|push| push.body.as_deref());
-    let title = own_title.or(case.group_name.as_deref()).unwrap_or(sender);
-    let body = match (display, own_body) {
-        (Display::Sender, _) => neutral(),
-        (_, Some(body)) => body.to_owned(),
-        (_, None) => {
-            let text = text_of(case);
-            if case.group_name.is_some() { format!("{sender}: {text}") } else { text }
-        }
+    let (title, body) = match &case.template {
+        Some(template) => from_template(case, template),
+        None => from_message(case),
     };
     let body_max = if trim == Trim::Short { SHORT_BODY_GRAPHEMES_MAX } else { BODY_GRAPHEMES_MAX };
-    Alert { title: cut(title, TITLE_GRAPHEMES_MAX), body: cut(&body, body_max), sound }
+    Alert { title: cut(&title, TITLE_GRAPHEMES_MAX), body: cut(&body, body_max), sound }
+}
+
+fn sender(case: &PushCase) -> &str {
+    case.sender_name.as_deref().unwrap_or(case.entry.from.as_str())
+}
+
+fn from_template(case: &PushCase, template: &PushTemplate) -> (String, String) {
+    let from_name = sender(case);
+    let msg = shown_text(case);
+    let variables = Variables {
+        from: case.entry.from.as_str(),
+        from_name,
+        group_name: case.group_name.as_deref().unwrap_or(from_name),
+        msg: &msg,
+        badge: case.badge,
+    };
+    // The arguments are those of the message's own template.
+    let own = case.entry.push.as_deref().and_then(|push| push.template.as_ref());
+    let own = own.filter(|own| own.name == template.name);
+    let (titles, bodies): (&[String], &[String]) =
+        own.map_or((&[], &[]), |own| (&own.title_args, &own.body_args));
+    (fill(&template.title, titles, &variables), fill(&template.body, bodies, &variables))
+}
+
+fn from_message(case: &PushCase) -> (String, String) {
+    let push = case.entry.push.as_deref();
+    let own_title = push.and_then(|push| push.title.clone());
+    let title = own_title.or(case.group_name.clone()).unwrap_or_else(|| sender(case).to_owned());
+    let body = match push.and_then(|push| push.body.clone()) {
+        Some(body) => body,
+        None if case.policy.display == Display::Sender => NEUTRAL.to_owned(),
+        None if case.group_name.is_some() => format!("{}: {}", sender(case), text_of(case)),
+        None => text_of(case),
+    };
+    (title, body)
+}
+
+/// The text, if the receiver lets it be shown.
+fn shown_text(case: &PushCase) -> String {
+    if case.policy.display == Display::Preview { text_of(case) } else { NEUTRAL.to_owned() }
 }
 
 #[derive(Deserialize)]
@@ -153,12 +206,11 @@ fn cut(text: &str, graphemes_max: usize) -> String {
 
 #[cfg(test)]
 mod tests {
+    use nightjar_model::TemplateUse;
     use proptest::prelude::*;
 
     use super::*;
-    use crate::samples::{binding, case, entry};
-
-    const POLICY: PushPolicy = PushPolicy { storm: true, display: Display::Preview };
+    use crate::samples::{asks, binding, case, entry};
 
     fn alert_of(
         change: impl FnOnce(&mut PushCase),
@@ -166,9 +218,9 @@ mod tests {
         trim: Trim,
     ) -> (String, String) {
         let mut case = case();
+        case.policy.display = display;
         change(&mut case);
-        let request = render(&case, &PushPolicy { display, ..POLICY }, &binding(), trim);
-        let alert = request.alert.unwrap();
+        let alert = render(&case, &binding(), trim).alert.unwrap();
         (alert.title, alert.body)
     }
 
@@ -195,13 +247,14 @@ mod tests {
     fn a_storm_shares_one_notification() {
         let mut case = case();
         case.unseen = 5;
-        let nid = |case: &PushCase, policy: &PushPolicy| {
-            render(case, policy, &binding(), Trim::Full).data.nid.unwrap().as_str().to_owned()
+        let nid = |case: &PushCase| {
+            render(case, &binding(), Trim::Full).data.nid.unwrap().as_str().to_owned()
         };
-        assert!(nid(&case, &POLICY).starts_with("m."));
+        assert!(nid(&case).starts_with("m."));
         case.unseen = 6;
-        assert_eq!(nid(&case, &POLICY), format!("c.{}", case.entry.conversation));
-        assert!(nid(&case, &PushPolicy { storm: false, ..POLICY }).starts_with("m."));
+        assert_eq!(nid(&case), format!("c.{}", case.entry.conversation));
+        case.policy.storm = false;
+        assert!(nid(&case).starts_with("m."));
     }
 
     #[test]
@@ -209,11 +262,58 @@ mod tests {
         let mut case = case();
         (case.unseen, case.is_shared) = (9, Some(false));
         let nid = |case: &PushCase| {
-            render(case, &POLICY, &binding(), Trim::Full).data.nid.unwrap().as_str().to_owned()
+            render(case, &binding(), Trim::Full).data.nid.unwrap().as_str().to_owned()
         };
         assert!(nid(&case).starts_with("m."));
         (case.unseen, case.is_shared) = (1, Some(true));
         assert!(nid(&case).starts_with("c."));
+    }
+
+    #[test]
+    fn a_template_stands_before_the_messages_words_and_nothing_before_nothing() {
+        let with = |case: &mut PushCase| {
+            case.template = Some(PushTemplate {
+                name: "news".into(),
+                locale: None,
+                title: "{$from_name} in {$group_name}".into(),
+                body: "{0}|{$msg}".into(),
+            });
+            asks(case, |push| {
+                push.title = Some("own title".into());
+                push.body = Some("own body".into());
+            });
+        };
+        let own_args = |case: &mut PushCase| {
+            with(case);
+            let body_args = vec!["arg".to_owned()];
+            let template = TemplateUse { name: "news".into(), title_args: vec![], body_args };
+            asks(case, |push| push.template = Some(template));
+        };
+        let without = |case: &mut PushCase| {
+            with(case);
+            case.template = None;
+        };
+        let title = "Alice in Alice";
+        assert_eq!(alert_of(own_args, Display::Preview, Trim::Full), pair(title, "arg|hello"));
+        // The receiver's template has no arguments, and shows what the receiver lets be shown.
+        assert_eq!(alert_of(with, Display::Preview, Trim::Full), pair(title, "|hello"));
+        assert_eq!(alert_of(with, Display::Sender, Trim::Full), pair(title, "|New message"));
+        let own = pair("own title", "own body");
+        assert_eq!(alert_of(without, Display::Sender, Trim::Full), own);
+        assert_eq!(alert_of(own_args, Display::Nothing, Trim::Full), pair(NEUTRAL, NEUTRAL));
+    }
+
+    #[test]
+    fn overrides_are_those_of_the_bindings_provider_and_go_when_space_is_short() {
+        let mut case = case();
+        let providers = r#"{"apns":{"aps":{"category":"c"}},"fcm":{"x":1},"hms":1}"#;
+        asks(&mut case, |push| push.providers = Some(providers.into()));
+        let of = |case: &PushCase, trim| render(case, &binding(), trim).overrides;
+        let own = serde_json::to_value(of(&case, Trim::Full)).unwrap();
+        assert_eq!(own, serde_json::json!({"aps": {"category": "c"}}));
+        assert_eq!(of(&case, Trim::Short), None);
+        asks(&mut case, |push| push.providers = Some("[]".into()));
+        assert_eq!(of(&case, Trim::Full), None);
     }
 
     #[test]
@@ -222,7 +322,7 @@ mod tests {
         let data = r#"{"badge":999,"v":0,"seq":"x","mine":1,"wd":["m.x"]}"#;
         let push = nightjar_model::PushSpec { data: Some(data.into()), ..Default::default() };
         entry(&mut case).push = Some(Box::new(push));
-        let json = render(&case, &POLICY, &binding(), Trim::Full).data.to_json();
+        let json = render(&case, &binding(), Trim::Full).data.to_json();
         assert_eq!(json["badge"], 4);
         assert_eq!(json["v"], 1);
         assert_eq!(json["seq"], 3);

@@ -17,6 +17,8 @@ pub struct PushRequest {
     pub alert: Option<Alert>,
     /// What the app reads.
     pub data: PushData,
+    /// What the sender wants merged into this provider's payload; our keys win.
+    pub overrides: Option<serde_json::Map<String, serde_json::Value>>,
 }
 
 /// What a person sees.

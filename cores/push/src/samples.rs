@@ -4,10 +4,11 @@ use std::sync::Arc;
 
 use nightjar_model::{
     AppState, Binding, BindingKey, ClientMsgId, ConversationId, ConversationKind, DeviceId,
-    DueReason, Entry, EntryKind, MessageId, Secret, Uid, WallMs,
+    DueReason, Entry, EntryKind, MessageId, PushPolicy, PushSettings, PushSpec, Secret, Uid,
+    WallMs,
 };
 
-use crate::case::PushCase;
+use crate::case::{Elsewhere, PushCase};
 
 pub(crate) fn binding() -> Binding {
     Binding {
@@ -40,6 +41,9 @@ pub(crate) fn case() -> PushCase {
     PushCase {
         entry: Arc::new(entry),
         kind: ConversationKind::Direct,
+        settings: PushSettings::unset(),
+        policy: PushPolicy::default(),
+        template: None,
         sender_name: Some("Alice".into()),
         group_name: None,
         uid: bob,
@@ -51,6 +55,10 @@ pub(crate) fn case() -> PushCase {
         signed_out: false,
         surfaced: false,
         read: false,
+        is_filtered: false,
+        is_primary: true,
+        elsewhere: Elsewhere::default(),
+        held_until: None,
         bindings: vec![binding()],
         bindings_spent: 0,
         unseen: 1,
@@ -63,4 +71,14 @@ pub(crate) fn case() -> PushCase {
 
 pub(crate) fn entry(case: &mut PushCase) -> &mut Entry {
     Arc::get_mut(&mut case.entry).unwrap()
+}
+
+pub(crate) fn settings(case: &mut PushCase) -> &mut PushSettings {
+    Arc::make_mut(&mut case.settings)
+}
+
+/// What the sender asks, with this changed.
+pub(crate) fn asks(case: &mut PushCase, change: impl FnOnce(&mut PushSpec)) {
+    let push = entry(case).push.get_or_insert_default();
+    change(push);
 }

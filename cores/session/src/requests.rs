@@ -188,6 +188,8 @@ fn push(push: Option<body::Push>, mentions: Mentions) -> Asked<Option<PushSpec>>
         silent: push.silent,
         mentions,
         data: push.data.map(push_data).transpose()?,
+        // What else can be asked needs an operator.
+        ..PushSpec::default()
     }))
 }
 

@@ -5,6 +5,7 @@ use axum::extract::rejection::{JsonRejection, PathRejection, QueryRejection};
 use axum::response::{IntoResponse, Response};
 use http::StatusCode;
 use nightjar_model::{IdError, Reject};
+use nightjar_push::FieldError;
 use serde_json::json;
 
 /// A refused request, with more than the reject's own words where there is more to say.
@@ -28,6 +29,12 @@ impl From<Reject> for ApiError {
 
 impl From<IdError> for ApiError {
     fn from(error: IdError) -> Self {
+        Self::with(Reject::BadRequest, error.to_string())
+    }
+}
+
+impl From<FieldError> for ApiError {
+    fn from(error: FieldError) -> Self {
         Self::with(Reject::BadRequest, error.to_string())
     }
 }

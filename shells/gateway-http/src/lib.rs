@@ -17,7 +17,9 @@ mod openapi;
 mod operations;
 mod page;
 mod push;
+mod push_body;
 mod random;
+mod settings;
 mod users;
 
 use std::sync::Arc;
@@ -79,7 +81,14 @@ pub fn router(api: Api) -> Router {
         .route("/v1/messages", post(messages::send))
         .route("/v1/messages/{message_id}/trace", get(messages::trace))
         .route("/v1/conversations/{conversation}/messages", get(messages::history))
+        .route("/v1/users/{uid}/push-settings", get(settings::settings).put(settings::put_settings))
+        .route("/v1/push/policy", get(settings::policy).put(settings::put_policy))
         .route("/v1/push/explain", post(push::explain))
+        .route("/v1/push/outcomes", get(push::outcomes))
+        .route(
+            "/v1/push/templates/{name}",
+            get(settings::template).post(settings::put_template).delete(settings::delete_template),
+        )
         .route("/v1/events", get(operations::events))
         .route("/v1/dev/pushes", get(push::dev_pushes))
         .layer(axum::middleware::from_fn_with_state(api.clone(), guard::admin_key));

@@ -15,6 +15,7 @@ use serde_json::value::RawValue;
 
 use crate::Api;
 use crate::error::{ApiError, ApiResult, unexpected};
+use crate::push_body::PushBody;
 use crate::random::random_id;
 
 #[derive(Deserialize)]
@@ -25,6 +26,8 @@ pub(crate) struct SendBody {
     content: Box<RawValue>,
     push: Option<PushBody>,
     options: Option<OptionsBody>,
+    /// At which moment to explain it, ms; a message is always of now.
+    pub(crate) at: Option<u64>,
 }
 
 #[derive(Deserialize)]
@@ -32,16 +35,6 @@ struct ToBody {
     user: Option<String>,
     group: Option<String>,
     room: Option<String>,
-}
-
-#[derive(Deserialize)]
-struct PushBody {
-    title: Option<String>,
-    body: Option<String>,
-    sound: Option<String>,
-    #[serde(default)]
-    silent: bool,
-    data: Option<Box<RawValue>>,
 }
 
 #[derive(Deserialize)]
@@ -118,20 +111,7 @@ fn push_spec(
         return Ok((mentions != Mentions::Nobody)
             .then(|| Box::new(PushSpec { mentions, ..PushSpec::default() })));
     };
-    let too_long = |text: &Option<String>, max| text.as_ref().is_some_and(|t| t.len() > max);
-    if too_long(&push.title, limits::PUSH_TITLE_BYTES_MAX)
-        || too_long(&push.body, limits::PUSH_BODY_BYTES_MAX)
-    {
-        return Err(Reject::TooLarge.into());
-    }
-    Ok(Some(Box::new(PushSpec {
-        title: push.title,
-        body: push.body,
-        sound: push.sound,
-        silent: push.silent,
-        mentions,
-        data: push.data.map(|data| data.get().to_owned()),
-    })))
+    push.parse(mentions).map(Box::new).map(Some)
 }
 
 /// `POST /v1/messages`: writes a message in a user's name.

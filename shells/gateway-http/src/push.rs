@@ -1,11 +1,13 @@
 //! Pushes: what one would do, and what development mode caught.
 
 use axum::Json;
-use axum::extract::State;
-use axum::extract::rejection::JsonRejection;
+use axum::extract::rejection::{JsonRejection, QueryRejection};
+use axum::extract::{Query, State};
 use axum::response::IntoResponse;
-use nightjar_model::{Command, Reject, Reply};
+use nightjar_model::{Command, Reject, Reply, WallMs};
+use serde::Deserialize;
 use serde_json::json;
+use serde_json::value::RawValue;
 
 use crate::Api;
 use crate::error::{ApiError, ApiResult, unexpected};
@@ -17,8 +19,9 @@ pub(crate) async fn explain(
     body: Result<Json<SendBody>, JsonRejection>,
 ) -> ApiResult {
     let Json(body) = body?;
+    let at = body.at.map(WallMs);
     let (from, send) = body.parse()?;
-    let command = Command::Explain { from, send: Box::new(send) };
+    let command = Command::Explain { from, send: Box::new(send), at };
     let Reply::Explain(lines) = api.handle.call(command).await? else {
         return Err(unexpected());
     };
@@ -44,6 +47,29 @@ pub(crate) async fn explain(
         })
         .collect();
     Ok(Json(json!({"devices": devices})).into_response())
+}
+
+#[derive(Deserialize)]
+pub(crate) struct OutcomesQuery {
+    #[serde(default)]
+    after: u64,
+    limit: Option<usize>,
+}
+
+/// `GET /v1/push/outcomes?after=`: what providers answered, one row an attempt.
+pub(crate) async fn outcomes(
+    State(api): State<Api>,
+    query: Result<Query<OutcomesQuery>, QueryRejection>,
+) -> ApiResult {
+    let Query(query) = query?;
+    let command = Command::Outcomes { after: query.after, limit: query.limit.unwrap_or(100) };
+    let Reply::Outcomes(rows) = api.handle.call(command).await? else {
+        return Err(unexpected());
+    };
+    let next = rows.last().map_or(query.after, |(number, _)| *number);
+    let outcomes: Vec<Box<RawValue>> =
+        rows.into_iter().filter_map(|(_, json)| RawValue::from_string(json).ok()).collect();
+    Ok(Json(json!({"outcomes": outcomes, "next": next})).into_response())
 }
 
 /// `GET /v1/dev/pushes`: what the `console` provider caught, in development mode.

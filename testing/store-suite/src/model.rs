@@ -39,10 +39,11 @@ impl Model {
         let found = self.rows.values().filter(|row| means(scan, row));
         match scan {
             Scan::Entries { limit, newest: true, .. } => last(found, *limit),
-            Scan::LastOwn(..) | Scan::LastEvent => last(found, 1),
+            Scan::LastOwn(..) | Scan::LastEvent | Scan::LastOutcome => last(found, 1),
             Scan::Entries { limit, .. }
             | Scan::Trace { limit, .. }
-            | Scan::Events { limit, .. } => found.take(*limit).cloned().collect(),
+            | Scan::Events { limit, .. }
+            | Scan::Outcomes { limit, .. } => found.take(*limit).cloned().collect(),
             _ => found.cloned().collect(),
         }
     }
@@ -70,7 +71,9 @@ fn means(scan: &Scan, row: &Row) -> bool {
         }
         (Scan::Work, Row::Work(_))
         | (Scan::Notes, Row::Note(_))
-        | (Scan::LastEvent, Row::Event(_)) => true,
+        | (Scan::LastEvent, Row::Event(_))
+        | (Scan::LastOutcome, Row::Outcome(_))
+        | (Scan::PushTemplates, Row::PushTemplate(_)) => true,
         (Scan::Devices(uid), Row::Device(row)) => row.uid == *uid,
         (Scan::Bindings(uid), Row::Binding(row)) => row.uid == *uid,
         (Scan::Cursors(uid), Row::Cursor(row)) => row.uid == *uid,
@@ -81,6 +84,7 @@ fn means(scan: &Scan, row: &Row) -> bool {
             row.uid == *uid && row.conversation == *conversation && row.at >= *from
         }
         (Scan::Events { after, .. }, Row::Event(row)) => row.number > *after,
+        (Scan::Outcomes { after, .. }, Row::Outcome(row)) => row.number > *after,
         _ => false,
     }
 }

@@ -3,18 +3,20 @@
 
 use nightjar_domain::{
     AmendedRow, BindingRow, Commit, ContactRow, ContactsHead, ConversationRow, CursorRow,
-    DeviceRow, Durability, EventCursorRow, EventRow, Key, MemberRow, MessageRow, NoteRow, OwnRow,
-    PlaceRow, ProfileChangeRow, RecalledRow, Row, Said, Scan, SentRow, TokenRow, TraceRow, UserRow,
-    WorkRow, Write,
+    DeviceRow, Durability, EventCursorRow, EventRow, Key, MemberRow, MessageRow, NoteRow,
+    OutcomeRow, OwnRow, PlaceRow, ProfileChangeRow, PushSettingsRow, RecalledRow, Row, Said, Scan,
+    SentRow, TokenRow, TraceRow, UserRow, WorkRow, Write,
 };
 use nightjar_model::{
     Binding, BindingKey, ClientMsgId, ContactState, Content, ConversationId, ConversationKind,
-    DeviceId, Entry, EntryKind, Environment, Lane, Mentions, MessageId, Platform, PushSpec, Secret,
-    Seq, Step, Uid, WallMs,
+    ConversationRules, DeviceId, DevicePolicy, Display, EVERY_DAY, Entry, EntryKind, Environment,
+    Lane, Mentions, MessageId, Platform, PushChoice, PushFilter, PushSettings, PushSpec,
+    PushTemplate, QuietHours, QuietInterval, ReminderMode, Secret, Seq, Step, TemplateUse, Uid,
+    WallMs,
 };
 
 /// Tables there are.
-const TABLES: u8 = 19;
+const TABLES: u8 = 24;
 /// Numbers at the edges of their bytes; the small ones come most often.
 const EDGES: [u64; 10] =
     [255, 256, 257, 65_535, 65_536, 1 << 32, (1 << 56) - 1, 1 << 63, u64::MAX - 1, u64::MAX];
@@ -142,7 +144,29 @@ impl Source {
                 at: WallMs(self.number()),
             }),
             17 => Row::Note(self.note()),
-            _ if self.0.bool() => Row::Event(EventRow { number: self.number(), json: self.text() }),
+            table => self.later_row(table),
+        }
+    }
+
+    fn later_row(&mut self, table: u8) -> Row {
+        match table {
+            18 => Row::Event(EventRow { number: self.number(), json: self.text() }),
+            19 => Row::PushSettings(PushSettingsRow {
+                uid: self.uid(),
+                settings: self.push_settings(),
+            }),
+            20 => Row::PushPolicy(PushChoice {
+                devices: self.maybe(Self::device_policy),
+                storm: self.maybe(|source| source.0.bool()),
+                display: self.maybe(|source| source.pick(&Display::ALL)),
+            }),
+            21 => Row::PushTemplate(PushTemplate {
+                name: self.text(),
+                locale: self.maybe(Self::text),
+                title: self.text(),
+                body: self.text(),
+            }),
+            22 => Row::Outcome(OutcomeRow { number: self.number(), json: self.text() }),
             _ => Row::EventCursor(EventCursorRow { receiver: self.text(), number: self.number() }),
         }
     }
@@ -229,6 +253,65 @@ impl Source {
                 _ => Mentions::All,
             },
             data: self.maybe(Self::text),
+            force: self.0.bool(),
+            template: self.maybe(|source| TemplateUse {
+                name: source.text(),
+                title_args: vec![source.text()],
+                body_args: Vec::new(),
+            }),
+            filter: self.maybe(|source| PushFilter {
+                accept_devices: vec![source.device()],
+                ignore_credentials: vec![source.text()],
+                ..PushFilter::default()
+            }),
+            providers: self.maybe(Self::text),
+        }
+    }
+
+    fn device_policy(&mut self) -> DevicePolicy {
+        let delay_s = self.0.u32(..9);
+        self.pick(&[
+            DevicePolicy::AnyNotVisible,
+            DevicePolicy::AllOffline,
+            DevicePolicy::DelayIfActive { delay_s },
+            DevicePolicy::PrimaryOnly,
+        ])
+    }
+
+    fn quiet_hours(&mut self) -> QuietHours {
+        let interval = QuietInterval {
+            start_min: self.0.u16(..1440),
+            end_min: self.0.u16(..1440),
+            weekdays: EVERY_DAY,
+        };
+        QuietHours { time_zone: self.text(), intervals: vec![interval; self.0.usize(..3)] }
+    }
+
+    fn rules(&mut self) -> ConversationRules {
+        ConversationRules {
+            mode: self.maybe(|source| source.pick(&ReminderMode::ALL)),
+            muted_until: self.maybe(|source| WallMs(source.number())),
+            quiet_hours: self.maybe(Self::quiet_hours),
+        }
+    }
+
+    fn push_settings(&mut self) -> PushSettings {
+        let own = self.rules();
+        PushSettings {
+            mode: own.mode,
+            muted_until: own.muted_until,
+            quiet_hours: own.quiet_hours,
+            display: self.maybe(|source| source.pick(&Display::ALL)),
+            language: self.maybe(Self::text),
+            policy: self.maybe(Self::device_policy),
+            primary_device: self.maybe(Self::device),
+            nickname: self.maybe(Self::text),
+            template: self.maybe(Self::text),
+            blocked: (0..self.0.usize(..3)).map(|_| self.uid()).collect(),
+            push_if_unread_after_s: self.maybe(|source| source.0.u32(..)),
+            conversations: (0..self.0.usize(..3))
+                .map(|_| (self.conversation(), self.rules()))
+                .collect(),
         }
     }
 
@@ -302,6 +385,7 @@ impl Source {
             settled: self.number(),
             showing: vec![(self.number(), self.number()); self.0.usize(..3)],
             showing_shared: self.0.bool(),
+            held: self.maybe(|source| (source.number(), WallMs(source.number()))),
         }
     }
 
@@ -344,7 +428,7 @@ impl Source {
 
     /// A range of any kind.
     pub fn scan(&mut self) -> Scan {
-        match self.0.u8(..15) {
+        match self.0.u8(..18) {
             0 => {
                 let (after, before): (Seq, Seq) = (self.number(), self.number());
                 Scan::Entries {
@@ -373,6 +457,9 @@ impl Source {
             11 => Scan::ProfileChanges(self.uid()),
             12 => Scan::Notes,
             13 => Scan::Events { after: self.number(), limit: self.limit() },
+            14 => Scan::PushTemplates,
+            15 => Scan::Outcomes { after: self.number(), limit: self.limit() },
+            16 => Scan::LastOutcome,
             _ => Scan::LastEvent,
         }
     }

@@ -8,7 +8,7 @@ use nightjar_client_core::{ConnectionId, Input};
 use nightjar_domain::Deadlines;
 use nightjar_model::{ConnId, ConversationId, DeviceId, NotificationId, Secret, Seq, Uid};
 use nightjar_node::NodeConfig;
-use nightjar_push::{Answer, Display, PushPolicy, PushRequest, Ticket};
+use nightjar_push::{Answer, PushPolicy, PushRequest, Ticket};
 
 use crate::acts::binding_key;
 use crate::agenda::Agenda;
@@ -122,7 +122,7 @@ impl World {
     pub(crate) fn new(seed: u64, weather: Weather, waiting_max: u64, play: Play) -> Self {
         let config = NodeConfig {
             deadlines: Deadlines::default(),
-            policy: PushPolicy { storm: true, display: Display::Preview },
+            policy: PushPolicy::default(),
             credentials: BTreeSet::from([binding_key()]),
             fallback: None,
             pushes_in_flight_max: 64,

@@ -103,16 +103,19 @@ pub enum DueReason {
     Unresponsive,
     /// No connection.
     Offline,
+    /// Shown there, but not read for as long as the user chose.
+    Unread,
 }
 
 impl DueReason {
     /// Every reason, in the order of the documentation.
-    pub const ALL: [Self; 5] = [
+    pub const ALL: [Self; 6] = [
         Self::ForegroundDeadline,
         Self::GraceDeadline,
         Self::Background,
         Self::Unresponsive,
         Self::Offline,
+        Self::Unread,
     ];
 
     /// The stable name in traces.
@@ -124,6 +127,7 @@ impl DueReason {
             Self::Background => "background",
             Self::Unresponsive => "unresponsive",
             Self::Offline => "offline",
+            Self::Unread => "unread",
         }
     }
 
@@ -136,6 +140,7 @@ impl DueReason {
             Self::Background => "The app said it left the screen, and it posts nothing itself.",
             Self::Unresponsive => "It missed a deadline before and has been silent since.",
             Self::Offline => "It has no connection.",
+            Self::Unread => "It showed it, but nobody read it within `push_if_unread_after_s`.",
         }
     }
 }

@@ -2,7 +2,8 @@
 
 use crate::{
     AppStateReport, Binding, BindingKey, ClientMsgId, ContactAction, Content, ConversationId,
-    DeviceId, GroupId, MessageId, NotificationId, Platform, PushSpec, Seq, Uid, WallMs,
+    DeviceId, GroupId, MessageId, NotificationId, Platform, PushChoice, PushSettings, PushSpec,
+    PushTemplate, Seq, Uid, WallMs,
 };
 
 /// One request. Who asks (a connection or the operator's API) travels beside it.
@@ -225,6 +226,45 @@ pub enum Command {
         from: Uid,
         /// The message.
         send: Box<SendCommand>,
+        /// At which moment; `None` is now.
+        at: Option<WallMs>,
+    },
+    /// What a user chose about pushes.
+    PushSettings {
+        /// Who.
+        uid: Uid,
+    },
+    /// Replaces what a user chose about pushes.
+    PutPushSettings {
+        /// Who.
+        uid: Uid,
+        /// What.
+        settings: Box<PushSettings>,
+    },
+    /// The default of all users.
+    PushPolicy,
+    /// Replaces the default of all users.
+    PutPushPolicy(PushChoice),
+    /// A push template in all its languages.
+    PushTemplate {
+        /// Which.
+        name: String,
+    },
+    /// Creates or replaces a push template in one language.
+    PutPushTemplate(Box<PushTemplate>),
+    /// Removes a push template: one language of it, or all.
+    DeletePushTemplate {
+        /// Which.
+        name: String,
+        /// The language; `None` is all of them.
+        locale: Option<String>,
+    },
+    /// Answers of providers above a number.
+    Outcomes {
+        /// The last number the caller has; 0 for the first.
+        after: u64,
+        /// How many, at most.
+        limit: usize,
     },
     /// How far a webhook receiver is.
     EventCursor {

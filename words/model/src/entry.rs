@@ -3,7 +3,7 @@
 use bytes::Bytes;
 use serde::{Deserialize, Serialize};
 
-use crate::{ClientMsgId, ConversationId, MessageId, Seq, Uid, WallMs};
+use crate::{ClientMsgId, ConversationId, MessageId, PushSpec, Seq, Uid, WallMs};
 
 /// What people wrote, as the bytes that came: a JSON object with a `type`, never re-serialised.
 pub type Content = Bytes;
@@ -79,35 +79,6 @@ impl Entry {
     pub fn is_alertable(&self) -> bool {
         self.is_countable() && !self.recalled && !self.push.as_ref().is_some_and(|push| push.silent)
     }
-}
-
-/// What a sender asks of the push of a message.
-#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
-pub struct PushSpec {
-    /// Title instead of the sender's name.
-    pub title: Option<String>,
-    /// Body instead of the message's text.
-    pub body: Option<String>,
-    /// Name of a sound.
-    pub sound: Option<String>,
-    /// Never pushed and never alerted.
-    pub silent: bool,
-    /// Who is mentioned.
-    pub mentions: Mentions,
-    /// JSON object that rides along; our reserved keys win.
-    pub data: Option<String>,
-}
-
-/// Who a message mentions.
-#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
-pub enum Mentions {
-    /// Nobody.
-    #[default]
-    Nobody,
-    /// These members.
-    Users(Vec<Uid>),
-    /// Everybody.
-    All,
 }
 
 /// Content in serde: bytes, and in formats made for people the text itself, or `{"hex":…}` for

@@ -16,6 +16,8 @@ mod entry;
 mod ids;
 pub mod limits;
 mod metric;
+mod push_settings;
+mod push_spec;
 mod reject;
 mod reply;
 pub mod sabotage;
@@ -30,12 +32,17 @@ pub use command::{
     PresenceStatus, ReportCommand, SendCommand, Target,
 };
 pub use contact::{ContactAction, ContactState, ContactView};
-pub use entry::{Content, Entry, EntryKind, Mentions, PushSpec};
+pub use entry::{Content, Entry, EntryKind};
 pub use ids::{
     ClientMsgId, ConnId, ConversationId, ConversationKind, DeviceId, GroupId, IdError, Lane,
     MessageId, NotificationId, Seq, Uid,
 };
 pub use metric::{METRIC_BUCKETS, Measure, Metric, MetricKind, metric_bucket};
+pub use push_settings::{
+    ConversationRules, DevicePolicy, Display, EVERY_DAY, PushChoice, PushPolicy, PushSettings,
+    PushTemplate, QuietHours, QuietInterval, ReminderMode,
+};
+pub use push_spec::{Mentions, PushFilter, PushSpec, TemplateUse};
 pub use reject::Reject;
 pub use reply::{
     Backlog, ByeReason, ConversationSummary, Delivery, DeviceView, Explained, FetchedView,

@@ -81,3 +81,29 @@ pub const METRIC_COUNT_MAX: u64 = 1_000_000;
 pub const METRIC_VALUE_MAX: u64 = 24 * 3600 * 1000;
 /// How long an idempotency row is kept.
 pub const IDEMPOTENCY_KEPT_MS: u64 = 32 * 24 * 3600 * 1000;
+/// Conversations with rules of their own in one user's push settings.
+pub const CONVERSATION_RULES_MAX: usize = 1_000;
+/// Intervals of one `quiet_hours`.
+pub const QUIET_INTERVALS_MAX: usize = 16;
+/// The longest mute with an end; `mode: "none"` has none.
+pub const MUTE_MS_MAX: u64 = 7 * 24 * 3600 * 1000;
+/// The longest `delay_if_active_s`.
+pub const DELAY_S_MAX: u32 = 3_600;
+/// The longest `push_if_unread_after_s`.
+pub const UNREAD_S_MAX: u32 = 24 * 3600;
+/// A language or locale, BCP 47.
+pub const LOCALE_BYTES_MAX: usize = 35;
+/// Name of a push template: letters, digits, `-`, `_` and `.`.
+pub const TEMPLATE_NAME_BYTES_MAX: usize = 64;
+/// Push templates, each language counted.
+pub const TEMPLATES_MAX: usize = 500;
+/// Arguments for the title or the body of a template.
+pub const TEMPLATE_ARGS_MAX: usize = 16;
+/// Devices or credentials in one list of a push filter.
+pub const FILTER_MAX: usize = 64;
+/// Bytes of a message's `push.providers`.
+pub const PUSH_PROVIDERS_BYTES_MAX: usize = 4096;
+/// Answers of providers that are kept; the oldest leave.
+pub const OUTCOMES_KEPT: u64 = 100_000;
+/// Answers of providers, or webhook events, in one page.
+pub const PAGE_MAX: usize = 1_000;

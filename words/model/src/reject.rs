@@ -45,6 +45,8 @@ pub enum Reject {
     UnknownDevice,
     /// No provider keys of that name.
     UnknownCredential,
+    /// No push template of that name.
+    UnknownTemplate,
     /// The sender is not a member.
     NotMember,
     /// The thing exists already.
@@ -69,7 +71,7 @@ pub enum Reject {
 
 impl Reject {
     /// Every reject, in the order of the documentation.
-    pub const ALL: [Self; 29] = [
+    pub const ALL: [Self; 30] = [
         Self::BadFrame,
         Self::BadLength,
         Self::TooLarge,
@@ -89,6 +91,7 @@ impl Reject {
         Self::UnknownMessage,
         Self::UnknownDevice,
         Self::UnknownCredential,
+        Self::UnknownTemplate,
         Self::NotMember,
         Self::Exists,
         Self::Blocked,
@@ -132,6 +135,7 @@ impl Reject {
             Self::Busy => (32, 503, "busy", true),
             Self::Draining => (33, 503, "draining", true),
             Self::NotAsked => (34, 409, "not_asked", false),
+            Self::UnknownTemplate => (35, 404, "unknown_template", false),
             Self::Internal => (40, 500, "internal", true),
         }
     }
@@ -188,6 +192,9 @@ impl Reject {
             Self::UnknownDevice => "the user has no device of this id",
             Self::UnknownCredential => {
                 "no provider keys have this name; name them in [push.PROVIDER.NAME]"
+            }
+            Self::UnknownTemplate => {
+                "no push template has this name; create it with POST /v1/push/templates/{name}"
             }
             Self::NotMember => "only members of the conversation may do this",
             Self::Exists => "something with this id exists already",

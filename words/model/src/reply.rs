@@ -6,7 +6,8 @@ use bytes::Bytes;
 
 use crate::{
     AppState, BindingKey, ContactView, ConversationId, ConversationKind, DeviceId, Entry, GroupId,
-    MessageId, NotificationId, Platform, PresenceStatus, Seq, TraceEvent, Uid, WallMs,
+    MessageId, NotificationId, Platform, PresenceStatus, PushPolicy, PushSettings, PushTemplate,
+    Seq, TraceEvent, Uid, WallMs,
 };
 
 /// The answer to a [`crate::Command`] that was not refused. It leaves only after the commit that
@@ -68,6 +69,14 @@ pub enum Reply {
     Trace(Vec<TraceEvent>),
     /// To `Explain`: one line a device of each member.
     Explain(Vec<Explained>),
+    /// To `PushSettings` and `PutPushSettings`.
+    PushSettings(Arc<PushSettings>),
+    /// To `PushPolicy` and `PutPushPolicy`: what holds now.
+    PushPolicy(PushPolicy),
+    /// To `PushTemplate`: by language, the one without a language first.
+    PushTemplates(Vec<PushTemplate>),
+    /// To `Outcomes`: (number, row as JSON).
+    Outcomes(Vec<(u64, String)>),
     /// To `EventCursor`.
     EventCursor(u64),
     /// To `Events`: (number, event as JSON).

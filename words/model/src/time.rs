@@ -40,3 +40,11 @@ pub struct Now {
     /// For people and for storage.
     pub wall: WallMs,
 }
+
+impl Now {
+    /// The monotonic moment of an earlier wall time; the first one where that was before it.
+    #[must_use]
+    pub fn mono_of(&self, earlier: WallMs) -> Mono {
+        Mono(self.mono.0.saturating_sub(self.wall.0.saturating_sub(earlier.0)))
+    }
+}

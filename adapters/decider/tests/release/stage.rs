@@ -14,7 +14,7 @@ use nightjar_model::{
     Reject, Reply, Secret, SendCommand, Seq, Target, Uid, WallMs,
 };
 use nightjar_node::NodeConfig;
-use nightjar_push::{Answer, Display, Outcome, PushPolicy, PushRequest};
+use nightjar_push::{Answer, Outcome, PushPolicy, PushRequest};
 use nightjar_store_memory::MemoryStore;
 use tokio::sync::{mpsc, oneshot, watch};
 use tokio::task::JoinHandle;
@@ -166,7 +166,7 @@ impl Stage {
         let disk = Disk { store: Arc::new(Mutex::new(store)), taken, brought: Arc::default() };
         let config = NodeConfig {
             deadlines: Deadlines { foreground_ms: FOREGROUND_MS, ..Deadlines::default() },
-            policy: PushPolicy { storm: true, display: Display::Preview },
+            policy: PushPolicy::default(),
             credentials: [apns()].into(),
             fallback: None,
             pushes_in_flight_max: 100,

@@ -11,6 +11,7 @@ use ring::rand::{SecureRandom as _, SystemRandom};
 use serde_json::{Value, json};
 
 use super::token::Bearer;
+use crate::overrides::merge;
 use crate::transport::Origin;
 
 /// Apple's limit for everything but VoIP.
@@ -102,25 +103,33 @@ fn collapse_id(nid: &NotificationId) -> String {
     format!("c.{hex}")
 }
 
-/// The data part at top level; `aps` comes last, so that no key of the sender replaces it.
+/// What the sender has for APNs, the data part at top level over it, and ours in `aps` last: no
+/// key of the sender replaces one of ours.
 fn payload(request: &PushRequest) -> Value {
-    let mut object = request.data.to_json();
+    let mut payload = Value::Object(request.overrides.clone().unwrap_or_default());
+    let mut ours = request.data.to_json();
     let aps = match &request.alert {
         Some(alert) => alert_aps(request, alert),
         None => json!({ "content-available": 1 }),
     };
-    object.insert("aps".into(), aps);
-    Value::Object(object)
+    ours.insert("aps".into(), aps);
+    merge(&mut payload, Value::Object(ours));
+    payload
 }
 
 fn alert_aps(request: &PushRequest, alert: &Alert) -> Value {
-    json!({
+    let mut aps = json!({
         "alert": { "title": alert.title, "body": alert.body },
         "badge": request.data.badge,
-        "sound": alert.sound.as_deref().unwrap_or("default"),
         "mutable-content": 1,
         "thread-id": request.data.conv.as_str(),
-    })
+    });
+    // A sound that only the override names is played; ours would be the default.
+    let named = request.overrides.as_ref().and_then(|own| own.get("aps")?.get("sound"));
+    if alert.sound.is_some() || named.is_none() {
+        aps["sound"] = alert.sound.as_deref().unwrap_or("default").into();
+    }
+    aps
 }
 
 fn new_uuid(random: &SystemRandom) -> Result<String, Unspecified> {

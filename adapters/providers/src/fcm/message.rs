@@ -4,6 +4,8 @@ use nightjar_model::WallMs;
 use nightjar_push::{Alert, PushRequest};
 use serde_json::{Map, Value, json};
 
+use crate::overrides::merge;
+
 /// Google's limit for the data and what is shown, keys included.
 pub(super) const MESSAGE_BYTES_MAX: usize = 4096;
 /// The longest Google keeps a message: four weeks.
@@ -26,7 +28,14 @@ pub(super) fn body(request: &PushRequest, now: WallMs) -> Option<Value> {
         let notification = json!({ "title": alert.title, "body": alert.body });
         message.insert("notification".into(), notification);
     }
-    Some(json!({ "message": message }))
+    // What the sender has for FCM lies under ours: it may add, not replace. Whom it goes to is not
+    // theirs to say.
+    let mut all = Value::Object(request.overrides.clone().unwrap_or_default());
+    merge(&mut all, Value::Object(message));
+    if let Some(message) = all.as_object_mut() {
+        message.retain(|key, _| key != "topic" && key != "condition");
+    }
+    Some(json!({ "message": all }))
 }
 
 fn android(request: &PushRequest, now: WallMs) -> Value {
@@ -42,10 +51,13 @@ fn android(request: &PushRequest, now: WallMs) -> Value {
 /// device, and throttles collapsible messages to a few an hour: a key per message would lose
 /// messages to a phone that is off.
 fn alert_android(request: &PushRequest, alert: &Alert, ttl: &str) -> Value {
-    let mut notification = json!({
-        "notification_count": request.data.badge,
-        "sound": alert.sound.as_deref().unwrap_or("default"),
-    });
+    let mut notification = json!({ "notification_count": request.data.badge });
+    // A sound that only the override names is played; ours would be the default.
+    let own = request.overrides.as_ref().and_then(|own| own.get("android"));
+    let named = own.and_then(|own| own.get("notification")?.get("sound"));
+    if alert.sound.is_some() || named.is_none() {
+        notification["sound"] = alert.sound.as_deref().unwrap_or("default").into();
+    }
     let mut android = json!({ "priority": "HIGH", "ttl": ttl });
     if let Some(nid) = &request.data.nid {
         notification["tag"] = nid.as_str().into();
@@ -111,6 +123,25 @@ mod tests {
         assert_eq!(body["message"]["android"]["ttl"], "61s");
         let late = super::body(&request, WallMs(u64::MAX)).unwrap();
         assert_eq!(late["message"]["android"]["ttl"], "0s");
+    }
+
+    #[test]
+    fn a_sender_may_add_to_the_message_but_not_replace_what_is_ours() {
+        let mut request = samples::alert("fcm");
+        let own = json!({
+            "token": "another", "topic": "news", "data": {"badge": "999", "mine": "1"},
+            "android": {"priority": "NORMAL", "notification": {"channel_id": "chat", "sound": "bell"}},
+        });
+        request.overrides = own.as_object().cloned();
+        let body = body(&request, WallMs(0)).unwrap();
+        let message = &body["message"];
+        assert_eq!(message["token"], request.binding.token.expose().as_str());
+        assert_eq!(message.get("topic"), None);
+        assert_eq!(message["data"]["mine"], "1");
+        assert_eq!(message["data"]["badge"], request.data.badge.to_string());
+        assert_eq!(message["android"]["priority"], "HIGH");
+        assert_eq!(message["android"]["notification"]["channel_id"], "chat");
+        assert_eq!(message["android"]["notification"]["sound"], "bell");
     }
 
     #[test]

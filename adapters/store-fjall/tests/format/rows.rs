@@ -2,13 +2,15 @@
 
 use nightjar_domain::{
     AmendedRow, BindingRow, ContactRow, ContactsHead, ConversationRow, CursorRow, DeviceRow,
-    EventCursorRow, EventRow, MemberRow, MessageRow, NoteRow, OwnRow, PlaceRow, ProfileChangeRow,
-    RecalledRow, Row, Said, SentRow, TokenRow, TraceRow, UserRow, WorkRow,
+    EventCursorRow, EventRow, MemberRow, MessageRow, NoteRow, OutcomeRow, OwnRow, PlaceRow,
+    ProfileChangeRow, PushSettingsRow, RecalledRow, Row, Said, SentRow, TokenRow, TraceRow,
+    UserRow, WorkRow,
 };
 use nightjar_model::{
-    Binding, BindingKey, ClientMsgId, ContactState, ConversationId, ConversationKind, DeviceId,
-    Entry, EntryKind, Environment, Lane, Mentions, MessageId, Platform, PushSpec, Secret, Seq,
-    Step, Uid, WallMs,
+    Binding, BindingKey, ClientMsgId, ContactState, ConversationId, ConversationKind,
+    ConversationRules, DeviceId, DevicePolicy, Display, Entry, EntryKind, Environment, Lane,
+    Mentions, MessageId, Platform, PushChoice, PushFilter, PushSettings, PushSpec, PushTemplate,
+    QuietHours, QuietInterval, ReminderMode, Secret, Seq, Step, TemplateUse, Uid, WallMs,
 };
 
 fn group() -> ConversationId {
@@ -65,6 +67,18 @@ fn conversation() -> Vec<Row> {
         silent: false,
         mentions: Mentions::Users(vec![bob()]),
         data: Some("{\"k\":1}".into()),
+        force: true,
+        template: Some(TemplateUse {
+            name: "news".into(),
+            title_args: vec!["a".into()],
+            body_args: vec![],
+        }),
+        filter: Some(PushFilter {
+            ignore_devices: vec![phone()],
+            accept_credentials: vec!["main".into()],
+            ..PushFilter::default()
+        }),
+        providers: Some("{\"apns\":{}}".into()),
     };
     vec![
         Row::Conversation(ConversationRow {
@@ -176,6 +190,7 @@ fn user() -> Vec<Row> {
             settled: 1,
             showing: vec![(1, 1), (3, 3)],
             showing_shared: true,
+            held: Some((3, WallMs(1_700_000_000_009))),
         }),
         Row::Place(PlaceRow {
             uid: bob(),
@@ -218,5 +233,42 @@ fn user() -> Vec<Row> {
         }),
         Row::Event(EventRow { number: 1, json: "{\"event\":\"message.offline\"}".into() }),
         Row::EventCursor(EventCursorRow { receiver: "default".into(), number: 1 }),
+        Row::PushSettings(PushSettingsRow { uid: bob(), settings: settings() }),
+        Row::PushPolicy(PushChoice {
+            devices: Some(DevicePolicy::AllOffline),
+            storm: None,
+            display: Some(Display::Sender),
+        }),
+        Row::PushTemplate(PushTemplate {
+            name: "news".into(),
+            locale: Some("de".into()),
+            title: "{$from_name}".into(),
+            body: "{0}".into(),
+        }),
+        Row::Outcome(OutcomeRow { number: 7, json: "{\"outcome\":\"delivered\"}".into() }),
     ]
+}
+
+fn settings() -> PushSettings {
+    let interval = QuietInterval { start_min: 1_320, end_min: 420, weekdays: 31 };
+    let quiet_hours = QuietHours { time_zone: "Asia/Shanghai".into(), intervals: vec![interval] };
+    let rules = ConversationRules {
+        mode: Some(ReminderMode::At),
+        muted_until: Some(WallMs(1_700_000_000_010)),
+        quiet_hours: Some(quiet_hours.clone()),
+    };
+    PushSettings {
+        mode: Some(ReminderMode::All),
+        muted_until: Some(WallMs(1_700_000_000_011)),
+        quiet_hours: Some(quiet_hours),
+        display: Some(Display::Preview),
+        language: Some("zh".into()),
+        policy: Some(DevicePolicy::DelayIfActive { delay_s: 10 }),
+        primary_device: Some(phone()),
+        nickname: Some("Bobby".into()),
+        template: Some("plain".into()),
+        blocked: [alice()].into(),
+        push_if_unread_after_s: Some(30),
+        conversations: [(group(), rules)].into(),
+    }
 }

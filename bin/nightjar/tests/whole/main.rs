@@ -17,6 +17,7 @@ mod interface;
 mod killed;
 mod once;
 mod operator;
+mod policy;
 mod presence;
 mod pushes;
 mod rough;

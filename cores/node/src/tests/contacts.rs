@@ -161,6 +161,7 @@ fn in_a_group_who_is_blocked_is_read_and_alerts_nobody_for_a_named_reason() {
     let explain = Command::Explain {
         from: uid("alice"),
         send: Box::new(play.draft(Target::Group(GroupId::parse("crew").unwrap()))),
+        at: None,
     };
     let Ok(Reply::Explain(lines)) = play.operator(explain) else { panic!() };
     let of_bob: Vec<_> = lines.iter().filter(|line| line.uid == uid("bob")).collect();

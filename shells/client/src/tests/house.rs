@@ -13,7 +13,7 @@ use nightjar_domain::Deadlines;
 use nightjar_gateway_native::NativeGateway;
 use nightjar_model::{ConversationId, DeviceId, Platform, Secret, Target, Uid};
 use nightjar_node::NodeConfig;
-use nightjar_push::{Answer, Display, Outcome, PushPolicy};
+use nightjar_push::{Answer, Outcome, PushPolicy};
 use nightjar_session::SessionConfig;
 use nightjar_store_memory::MemoryStore;
 use tokio::net::TcpListener;
@@ -48,7 +48,7 @@ impl House {
         let store = MemoryStore::new(move |commit| release.safe(commit));
         let node = NodeConfig {
             deadlines: Deadlines::default(),
-            policy: PushPolicy { storm: true, display: Display::Preview },
+            policy: PushPolicy::default(),
             credentials: Default::default(),
             fallback: None,
             pushes_in_flight_max: 100,
