@@ -10,9 +10,7 @@ use http_body_util::{BodyExt, Full, Limited};
 use hyper::header::{AUTHORIZATION, CONTENT_TYPE, HOST};
 use hyper::{Method, Request};
 use hyper_util::rt::TokioIo;
-use nightjar_client_core::fetch::{
-    Alert, Content, Fetch, FetchInput, FetchOutput, PushSession, Quiet,
-};
+use nightjar_client_core::fetch::{Fetch, FetchInput, FetchOutput, PushSession};
 use nightjar_client_core::{LedgerAnswer, LedgerOrder, defaults};
 use nightjar_model::NotificationId;
 use tokio::time::timeout;
@@ -21,7 +19,7 @@ use crate::clock::Clock;
 use crate::ledger::LedgerFile;
 use crate::transport::{Address, Connector};
 
-pub use nightjar_client_core::fetch::Push;
+pub use nightjar_client_core::fetch::{Alert, Content, Push, Quiet};
 
 /// The largest answer that is read: twenty messages and what is around them.
 const ANSWER_BYTES_MAX: usize = 2 << 20;

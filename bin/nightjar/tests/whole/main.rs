@@ -9,6 +9,7 @@ mod chat;
 mod connect;
 mod contacts;
 mod drained;
+mod extension;
 mod fetch;
 mod frozen;
 mod groups;
