@@ -14,6 +14,7 @@ use crate::flush::Flush;
 use crate::pending::Pending;
 use crate::presence::Presence;
 use crate::record::Recorder;
+use crate::settings::MuteEnds;
 use crate::work::OpenWork;
 use crate::{Command, Effect, Input, NodeConfig, Origin, Turn};
 
@@ -44,7 +45,7 @@ pub struct Node {
     /// What an operator chose for all users.
     pub(crate) policy: PushPolicy,
     /// When mutes of users in memory end by themselves.
-    pub(crate) mute_ends: BTreeSet<(Mono, Uid)>,
+    pub(crate) mute_ends: MuteEnds,
     pub(crate) queue: Queue,
     pub(crate) tickets: BTreeMap<Ticket, crate::alert::InFlight>,
     pub(crate) recorder: Recorder,
@@ -109,7 +110,7 @@ impl Node {
             presence: Presence::default(),
             notes: Notes::open(rows)?,
             policy: read::push_policy(rows)?.unwrap_or_default().over(&config.policy),
-            mute_ends: BTreeSet::new(),
+            mute_ends: MuteEnds::default(),
             config,
             conversations: BTreeMap::new(),
             users: BTreeMap::new(),
@@ -376,8 +377,8 @@ impl Node {
         let deadline = deadline.map(|(at, ..)| (*at).max(self.shifted_until));
         let withdrawal = self.withdraw_timers.first().map(|(at, ..)| *at);
         let flush = self.flush.at().filter(|_| has_room);
-        let mute_end = self.mute_ends.first().map(|(at, _)| *at);
-        let others = [mute_end, self.queue.wait_until(), flush, self.presence.wait_until()];
+        let others =
+            [self.mute_ends.at(), self.queue.wait_until(), flush, self.presence.wait_until()];
         [deadline, withdrawal].into_iter().chain(others).flatten().min()
     }
 

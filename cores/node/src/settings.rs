@@ -1,12 +1,47 @@
 //! What operators and users choose about pushes, and what changes at once when they do.
 
+use std::collections::{BTreeMap, BTreeSet};
+
 use nightjar_domain::{Key, Missing, Row, Scan, Stop, read};
 use nightjar_model::{
-    ConversationId, Notice, PushChoice, PushSettings, PushTemplate, Reject, Reply, Uid, WallMs,
-    limits,
+    ConversationId, Mono, Notice, PushChoice, PushSettings, PushTemplate, Reject, Reply, Uid,
+    WallMs, limits,
 };
 
 use crate::node::{Ctx, Node};
+
+/// When mutes end by themselves: the next one of each user who was loaded.
+#[derive(Debug, Default)]
+pub(crate) struct MuteEnds {
+    next: BTreeMap<Uid, Mono>,
+    by_time: BTreeSet<(Mono, Uid)>,
+}
+
+impl MuteEnds {
+    /// When the first one ends.
+    pub(crate) fn at(&self) -> Option<Mono> {
+        self.by_time.first().map(|(at, _)| *at)
+    }
+
+    fn set(&mut self, uid: &Uid, at: Option<Mono>) {
+        let old = match at {
+            Some(at) => self.next.insert(uid.clone(), at),
+            None => self.next.remove(uid),
+        };
+        if let Some(old) = old {
+            self.by_time.remove(&(old, uid.clone()));
+        }
+        if let Some(at) = at {
+            self.by_time.insert((at, uid.clone()));
+        }
+    }
+
+    fn take(&mut self, now: Mono) -> Option<Uid> {
+        let (_, uid) = self.by_time.first().filter(|(at, _)| *at <= now).cloned()?;
+        self.set(&uid, None);
+        Some(uid)
+    }
+}
 
 impl Node {
     pub(crate) fn push_settings(&mut self, ctx: Ctx<'_>, uid: &Uid) -> Result<Reply, Stop> {
@@ -45,19 +80,13 @@ impl Node {
     /// else it is as of the moment they are loaded.
     pub(crate) fn arm_mute_end(&mut self, ctx: Ctx<'_>, uid: &Uid) {
         let next = self.users.get(uid).and_then(|user| user.settings().next_mute_end(ctx.now.wall));
-        if let Some(WallMs(at)) = next {
-            let at = ctx.now.mono.after(at.saturating_sub(ctx.now.wall.0));
-            self.mute_ends.insert((at, uid.clone()));
-        }
+        let wait_ms = next.map(|WallMs(at)| at.saturating_sub(ctx.now.wall.0));
+        self.mute_ends.set(uid, wait_ms.map(|ms| ctx.now.mono.after(ms)));
     }
 
     /// Ends mutes whose time is over.
     pub(crate) fn end_mutes(&mut self, ctx: Ctx<'_>) {
-        while let Some((at, uid)) = self.mute_ends.first().cloned() {
-            if at > ctx.now.mono {
-                return;
-            }
-            self.mute_ends.remove(&(at, uid.clone()));
+        while let Some(uid) = self.mute_ends.take(ctx.now.mono) {
             let Some(user) = self.users.get_mut(&uid) else { continue };
             let turned = user.mute(ctx.now.wall);
             self.arm_mute_end(ctx, &uid);
@@ -141,6 +170,7 @@ impl Node {
 
     /// Whether a template of this name exists, in whatever language.
     pub(crate) fn has_template(&self, ctx: Ctx<'_>, name: &str) -> Result<bool, Missing> {
-        Ok(!self.templates(ctx, name)?.is_empty())
+        Ok(read::push_template(ctx.rows, name, None)?.is_some()
+            || !self.templates(ctx, name)?.is_empty())
     }
 }

@@ -448,3 +448,23 @@ fn every_attempt_has_its_row_across_a_restart() {
     assert_eq!(row["message_id"], sent.message_id.to_string());
     assert_eq!((&row["outcome"], &row["provider"]), (&"delivered".into(), &"apns".into()));
 }
+
+#[test]
+fn who_is_mentioned_in_a_large_group_is_told_first() {
+    let mut play = Play::start();
+    let names: Vec<String> = (0..40).map(|n| format!("member{n}")).collect();
+    for name in &names {
+        play.phone(&format!("{name}/phone"));
+    }
+    play.group_of("crew", "alice", names.iter().map(|name| uid(name)).collect());
+    // Lanes are looked at in their order: whose comes last has the furthest to go.
+    let last = names.iter().max_by_key(|name| nightjar_model::Lane::of_user(&uid(name))).unwrap();
+    let mut draft = play.draft(Target::Group(GroupId::parse("crew").unwrap()));
+    let mentions = Mentions::Users(vec![uid(last)]);
+    draft.push = Some(Box::new(PushSpec { mentions, ..PushSpec::default() }));
+    play.send("alice", draft);
+    assert_eq!(play.pushes.len(), 40);
+    assert_eq!(play.pushed()[0], format!("{last}/phone"));
+    play.take_pushes();
+    play.is_whole();
+}
