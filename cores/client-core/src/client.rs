@@ -45,7 +45,7 @@ pub struct Client {
     /// The newest attempt.
     pub(crate) last_connection: ConnectionId,
     /// An attempt over another network, beside the connection it may replace.
-    pub(crate) rival: Option<Rival>,
+    pub(crate) rival: Option<Box<Rival>>,
     /// There is an attempt, or a connection that came of it.
     pub(crate) has_line: bool,
     /// The server answered the hello on it and was not told goodbye.

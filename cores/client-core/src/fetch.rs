@@ -24,7 +24,7 @@ use nightjar_model::{
     WallMs, metric_bucket,
 };
 use nightjar_wire::body;
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 
 use crate::inbox::read_message;
 use crate::{
@@ -35,13 +35,14 @@ pub use push::Push;
 pub use step::{FetchEvent, FetchState};
 
 /// Who is signed in, as the app left it for its extension.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct PushSession {
     /// The account.
     pub uid: Uid,
     /// This install.
     pub device_id: DeviceId,
     /// Opens the two routes of an extension and nothing else.
+    #[serde(with = "crate::record::hidden")]
     pub push_token: Secret<String>,
 }
 

@@ -6,12 +6,15 @@ use nightjar_model::{
     Platform, PushSpec, Secret, Seq, Target, Uid, WallMs,
 };
 
+use serde::{Deserialize, Serialize};
+
 use crate::fetch::Push;
+use crate::record::{hex, hidden};
 use crate::{Event, LedgerAnswer, LedgerOrder, Row, defaults};
 
 /// One attempt to connect and the connection that comes of it. Inputs about an older one change
 /// nothing.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Default)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Default, Serialize, Deserialize)]
 pub struct ConnectionId(pub u32);
 
 /// Who logs in.
@@ -71,7 +74,7 @@ impl Default for Config {
 }
 
 /// A message to write.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Draft {
     /// `None`: the client makes one. A second draft of the same id while the first is in the
     /// outbox is ignored.
@@ -79,6 +82,7 @@ pub struct Draft {
     /// Where it goes.
     pub to: Target,
     /// A JSON object with a `type`.
+    #[serde(with = "hex")]
     pub content: Bytes,
     /// What the sender asks of the push.
     pub push: Option<Box<PushSpec>>,
@@ -86,15 +90,16 @@ pub struct Draft {
     pub expires_at: Option<WallMs>,
 }
 
-/// What happens to a client.
-#[derive(Debug)]
+/// What happens to a client. A [`crate::Record`] names the variants as they stand here.
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum Input<'a> {
     /// Connect and stay connected.
     Start,
     /// Say goodbye and stay away until [`Input::Start`].
     Stop,
     /// Sign in again with this token, after the client was kicked or signed out.
-    Login(Secret<String>),
+    Login(#[serde(with = "hidden")] Secret<String>),
     /// The app is on the screen, with this conversation open. Also to say that another one is.
     Foreground {
         /// The open conversation.
@@ -133,11 +138,12 @@ pub enum Input<'a> {
     /// [`defaults::NETWORK_DEBOUNCE_MS`].
     NetworkChanged,
     /// The token [`Event::TokenNeeded`] asked for, or a newer one.
-    Token(Secret<String>),
+    Token(#[serde(with = "hidden")] Secret<String>),
 
     /// The connection is open.
     Connected(ConnectionId),
     /// One whole binary packet.
+    #[serde(skip)]
     Packet(ConnectionId, &'a Bytes),
     /// It could not be opened, or it ended, or what came is no packet.
     Closed(ConnectionId),
@@ -194,6 +200,7 @@ pub enum Input<'a> {
         /// Which.
         seq: Seq,
         /// A JSON object with a `type`.
+        #[serde(with = "hex")]
         content: Bytes,
     },
     /// React to a message.
@@ -218,7 +225,7 @@ pub enum Input<'a> {
     },
     /// The system gave a push token: the server is told, once for each start of the app and each
     /// new token. A token the server refuses is an [`Event::Refused`].
-    PushToken(Box<Binding>),
+    PushToken(#[serde(serialize_with = "hidden::binding")] Box<Binding>),
     /// A push token is worth nothing any more.
     PushTokenInvalid(BindingKey),
     /// The user types.

@@ -13,6 +13,7 @@ mod note;
 #[cfg(test)]
 mod tests;
 
+use serde::{Deserialize, Serialize};
 use std::sync::Arc;
 
 use nightjar_model::{ConversationId, Measure, MessageId, NotificationId, Seq, WallMs};
@@ -56,7 +57,7 @@ pub struct Claim {
 }
 
 /// Whether who claimed may alert.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Verdict {
     /// Yes: post it, then say [`LedgerOrder::Posted`] or [`LedgerOrder::NotPosted`].
     Granted,
@@ -112,7 +113,7 @@ pub enum LedgerOrder {
 }
 
 /// The answer to an order.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub enum LedgerAnswer {
     /// To `Claim`.
     Claimed {

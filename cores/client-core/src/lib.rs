@@ -41,6 +41,7 @@ mod place;
 mod proofs;
 mod pulse;
 mod reading;
+mod record;
 mod reports;
 mod requests;
 mod rows;
@@ -62,6 +63,7 @@ pub use ledger::{
     Claim, Ledger, LedgerAnswer, LedgerOrder, LedgerRows, Note, NoteEvent, NoteRow, Poster,
     Verdict, carry_out,
 };
+pub use record::{BadRecord, Record};
 pub use rows::{
     AccountRow, AmendmentRow, ConversationRow, MessageRow, OutgoingRow, PlaceRow, Restored, Row,
     Standing,

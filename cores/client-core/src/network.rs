@@ -48,7 +48,7 @@ impl Client {
             Rival { connection: self.next_connection(), until: self.now.mono.after(within_ms) };
         let to = self.dialer.dial();
         self.output(Output::Connect { connection: rival.connection, to, within_ms });
-        self.rival = Some(rival);
+        self.rival = Some(Box::new(rival));
     }
 
     pub(crate) fn is_rival(&self, connection: ConnectionId) -> bool {

@@ -1,5 +1,6 @@
 //! What the client keeps across restarts: rows with absolute values, written as they are.
 
+use serde::{Deserialize, Serialize};
 use std::sync::Arc;
 
 use crate::Amendment;
@@ -112,7 +113,7 @@ pub struct Standing {
 }
 
 /// A message in the log of a conversation.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct MessageRow {
     /// The server's id; one message, one id.
     pub message_id: MessageId,
@@ -127,6 +128,7 @@ pub struct MessageRow {
     /// Server time.
     pub at: WallMs,
     /// A JSON object, as the bytes that came.
+    #[serde(with = "crate::record::hex")]
     pub content: Bytes,
     /// Whether the server wanted a person told on this device.
     pub alert: bool,

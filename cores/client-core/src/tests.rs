@@ -8,6 +8,7 @@ mod disk;
 mod link;
 mod notes;
 mod play;
+mod recording;
 mod sending;
 mod server;
 mod storing;

@@ -5,7 +5,8 @@ pub(crate) mod content;
 mod screen;
 pub(crate) mod talk;
 
-use std::path::PathBuf;
+use std::fs::File;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use nightjar_client_core::{Identity, Restored};
@@ -45,6 +46,9 @@ pub struct ChatOptions {
     /// Name of this install [default: made once and kept in the store]
     #[arg(long, value_name = "ID")]
     device_id: Option<String>,
+    /// Write down here what the client is given, to play it again; as private as the store
+    #[arg(long, value_name = "FILE")]
+    record: Option<PathBuf>,
     /// Certificates to trust besides the usual ones, PEM
     #[arg(long, value_name = "FILE")]
     ca_file: Option<PathBuf>,
@@ -72,6 +76,7 @@ async fn open(options: ChatOptions) -> Result<(Running, mpsc::Receiver<String>),
     let token = options.token.ok_or_else(|| how_to_get_a_token(&uid, &options.servers[0]))?;
     let given = options.device_id.as_deref().map(DeviceId::parse).transpose();
     let given = given.map_err(|error| format!("--device-id: {error}"))?;
+    let record = options.record.as_deref().map(new_record).transpose()?;
     let connector = Connector::new(options.ca_file.as_deref()).map_err(with_cause)?;
     let path = options.store.unwrap_or_else(|| format!("nightjar-chat-{uid}.sqlite").into());
     let ledger = LedgerFile::new(&path.with_extension("ledger"));
@@ -88,8 +93,13 @@ async fn open(options: ChatOptions) -> Result<(Running, mpsc::Receiver<String>),
     let talk = Talk::new(owner.uid.clone(), target, &restored);
     let identity =
         Identity { uid: owner.uid, device_id: owner.device_id, token: Secret::new(token) };
-    let (client, news) =
-        Client::start(settings(options.servers, connector, identity, (store, restored), ledger));
+    let (client, news) = Client::start(settings(
+        options.servers,
+        connector,
+        identity,
+        (store, restored),
+        (ledger, record),
+    ));
     Ok((talk.with(client, news), typed_lines()))
 }
 
@@ -98,7 +108,7 @@ fn settings(
     connector: Connector,
     identity: Identity,
     store: (Store, Restored),
-    ledger: LedgerFile,
+    (ledger, record): (LedgerFile, Option<File>),
 ) -> Settings {
     Settings {
         servers,
@@ -108,7 +118,18 @@ fn settings(
         app: Some(concat!("nightjar-chat/", env!("CARGO_PKG_VERSION")).to_owned()),
         store: Some(store),
         ledger: Some(ledger),
+        record,
     }
+}
+
+/// A file for the eyes of this user only. One that is there already is kept.
+fn new_record(path: &Path) -> Result<File, String> {
+    let mut options = File::options();
+    options.write(true).create_new(true);
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+    let failed = |error| format!("--record: cannot create {}: {error}", path.display());
+    options.open(path).map_err(failed)
 }
 
 fn target(options: &ChatOptions) -> Result<Option<Target>, String> {

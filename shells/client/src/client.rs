@@ -45,6 +45,9 @@ pub struct Settings {
     /// Where app and extension write down who alerts of what; `None` for an app without one,
     /// which forgets it at its end.
     pub ledger: Option<LedgerFile>,
+    /// Where to write down what the machine is given ([`nightjar_client_core::Record`]); as private
+    /// as the store.
+    pub record: Option<std::fs::File>,
 }
 
 /// A running client. Dropping it stops it, too; [`Client::close`] also tells whether that worked.
@@ -89,6 +92,7 @@ impl Client {
             line: Line::default(),
             untold: VecDeque::new(),
             closing: None,
+            record: settings.record,
             has_failed: false,
         };
         let first = orders.try_send(Order::Input(Input::Start));

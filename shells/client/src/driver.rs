@@ -2,12 +2,13 @@
 //! happens.
 
 use std::collections::VecDeque;
+use std::io::Write;
 use std::sync::Arc;
 use std::time::Duration;
 
 use nightjar_client_core::{
     AmendmentRow, Client as Machine, ConversationRow, Dial, Event, Indicator, Input, Ledger,
-    MessageRow, Notification, Output,
+    MessageRow, Notification, Output, Record,
 };
 use nightjar_model::{ConversationId, NotificationId, Seq};
 use tokio::sync::{mpsc, oneshot};
@@ -49,6 +50,8 @@ pub enum News {
     ScheduleWake(u64),
     /// An attempt to connect failed; the next one comes by itself.
     NoConnection(ConnectError),
+    /// Nothing more is written down of what the machine is given; the client goes on.
+    RecordFailed(std::io::Error),
     /// The store failed; the client has ended.
     StoreFailed(Arc<StoreError>),
 }
@@ -87,6 +90,7 @@ pub(crate) struct Driver {
     pub(crate) untold: VecDeque<News>,
     /// The store closes, under this number.
     pub(crate) closing: Option<(u32, oneshot::Receiver<Result<(), StoreError>>)>,
+    pub(crate) record: Option<std::fs::File>,
     pub(crate) has_failed: bool,
 }
 
@@ -175,6 +179,12 @@ impl Driver {
         let mut random = [0; 16];
         getrandom::fill(&mut random).expect("the system has random bytes");
         let now = self.clock.now();
+        if let Some(file) = &mut self.record
+            && let Err(error) = writeln!(file, "{}", Record::line(&input, now, &random))
+        {
+            self.record = None;
+            self.untold.push_back(News::RecordFailed(error));
+        }
         self.machine.handle(input, now, &random);
     }
 

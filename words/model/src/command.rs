@@ -5,6 +5,7 @@ use crate::{
     DeviceId, GroupId, MessageId, NotificationId, Platform, PushChoice, PushSettings, PushSpec,
     PushTemplate, Seq, Uid, WallMs,
 };
+use serde::{Deserialize, Serialize};
 
 /// One request. Who asks (a connection or the operator's API) travels beside it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -386,7 +387,8 @@ pub struct SendCommand {
 }
 
 /// Where a message goes.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum Target {
     /// The direct conversation with this user.
     User(Uid),

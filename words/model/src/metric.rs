@@ -21,7 +21,7 @@ pub fn metric_bucket(value: u64) -> u64 {
 }
 
 /// Samples of one metric that are the same.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 pub struct Measure {
     /// Which.
     pub metric: Metric,
@@ -34,7 +34,7 @@ pub struct Measure {
 macro_rules! metrics {
     ($($(#[doc = $doc:literal])+ $variant:ident = $name:literal $kind:ident;)+) => {
         /// Something a client measures.
-        #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+        #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, serde::Serialize, serde::Deserialize)]
         pub enum Metric {
             $($(#[doc = $doc])+ $variant,)+
         }

@@ -1,10 +1,11 @@
 //! The data part of a push, as it reaches an app.
 
 use nightjar_model::{ConversationId, MessageId, NotificationId, Seq, WallMs};
+use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 /// What a push says besides its text (docs/push.md, "What arrives").
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Push {
     /// The message, and what to call its notification; `None` of a push that only takes back.
     pub alert: Option<(MessageId, NotificationId)>,

@@ -1,11 +1,12 @@
 //! How far the notification of one message is, as a table.
 
 use nightjar_model::WallMs;
+use serde::{Deserialize, Serialize};
 
 use crate::defaults;
 
 /// Who posts notifications.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Poster {
     /// The app, from what its connection brought.
     App,

@@ -13,7 +13,7 @@ use super::disk::Disk;
 use super::server::{Server, is_bob, is_hidden, is_pushed, is_text, nid_of};
 use crate::{
     Client, Config, ConnectionId, Dial, Draft, Event, Identity, Indicator, Input, Ledger,
-    LedgerAnswer, Output, State,
+    LedgerAnswer, Output, Record, State,
 };
 
 /// What the network does with an attempt.
@@ -66,6 +66,8 @@ pub(super) struct Stage {
     /// What reached the server.
     pub(super) heard: Vec<nightjar_wire::Kind>,
     pub(super) byes: Vec<String>,
+    /// What the phone was given, and what it answered.
+    pub(super) recording: Option<(Vec<String>, Vec<String>)>,
     pub(super) seed: u64,
     written: u32,
 }
@@ -84,7 +86,7 @@ pub(super) fn draft(to: &Target, text: &str) -> Box<Draft> {
     Box::new(Draft { client_msg_id, to: to.clone(), content: content.into(), push, expires_at })
 }
 
-fn identity() -> Identity {
+pub(super) fn identity() -> Identity {
     Identity {
         uid: uid("bob"),
         device_id: DeviceId::parse("phone").unwrap(),
@@ -131,6 +133,7 @@ impl Stage {
             wakes: Vec::new(),
             heard: Vec::new(),
             byes: Vec::new(),
+            recording: None,
             seed: 0,
             written: 0,
         }
@@ -150,8 +153,14 @@ impl Stage {
 
     pub(super) fn happens(&mut self, input: Input<'_>) {
         let random = self.random();
+        if let Some((lines, _)) = &mut self.recording {
+            lines.push(Record::line(&input, self.now, &random));
+        }
         self.client.handle(input, self.now, &random);
         while let Some(output) = self.client.poll() {
+            if let Some((_, outputs)) = &mut self.recording {
+                outputs.push(format!("{output:?}"));
+            }
             self.carry_out(output);
         }
         if let Some(connection) = self.opening.take() {

@@ -359,6 +359,10 @@ impl Running {
                 self.talk.trouble(super::with_cause(error));
                 Ok(())
             }
+            News::RecordFailed(error) => {
+                self.talk.trouble(super::with_cause(error));
+                Ok(())
+            }
             News::StoreFailed(error) => Err(super::with_cause(&*error)),
         }
     }

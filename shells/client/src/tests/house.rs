@@ -138,6 +138,7 @@ impl Phone {
             app: None,
             store: Some((store, restored)),
             ledger: Some(LedgerFile::new(&file.with_extension("ledger"))),
+            record: None,
         });
         Self { client, news }
     }

@@ -1,11 +1,16 @@
 //! The terminal client, with lines instead of a keyboard.
 
+use std::fs::File;
+
+use nightjar_client_core::{Client as Machine, Config, Event, Identity, Output, Record, Restored};
+use nightjar_model::{DeviceId, Platform, Secret};
 use tokio::sync::mpsc;
 
 use super::house::{House, Phone, nowhere, soon, to, uid};
 use crate::chat::talk::{Running, Talk};
 use crate::store::Store;
-use nightjar_client_core::Restored;
+use crate::transport::Connector;
+use crate::{Client, Settings};
 
 fn lines(typed: &[&str]) -> mpsc::Receiver<String> {
     let (given, lines) = mpsc::channel(64);
@@ -58,6 +63,43 @@ async fn leaving_does_not_wait_and_keeps_what_was_not_sent() {
     assert_eq!(soon(talk(alice, &restored).run(lines(&[]))).await, Ok(()));
     let (_, restored) = Store::open(&house.file("alice")).await.unwrap();
     assert_eq!(restored.outgoing.len(), 0);
+}
+
+#[tokio::test]
+async fn a_run_is_written_down_without_its_token_and_can_be_played_again() {
+    let house = House::open();
+    let path = house.folder.path().join("run.jsonl");
+    let (store, restored) = Store::open(&house.file("alice")).await.unwrap();
+    let token = house.token("alice");
+    let identity = Identity {
+        uid: uid("alice"),
+        device_id: DeviceId::parse("alice-phone").unwrap(),
+        token: Secret::new(token.clone()),
+    };
+    let (client, news) = Client::start(Settings {
+        servers: vec![house.door().await],
+        connector: Connector::new(None).unwrap(),
+        identity: identity.clone(),
+        platform: Platform::Cli,
+        app: None,
+        store: Some((store, restored.clone())),
+        ledger: None,
+        record: Some(File::create(&path).unwrap()),
+    });
+    let run = talk(Phone { client, news }, &restored).run(lines(&["hello"]));
+    assert_eq!(soon(run).await, Ok(()));
+
+    let text = std::fs::read_to_string(&path).unwrap();
+    assert!(!text.contains(&token));
+    let records: Vec<_> = text.lines().map(|line| Record::parse(line).unwrap()).collect();
+    let mut machine = Machine::new(Config::default().into(), identity, restored, records[0].now());
+    let mut sent = 0;
+    for record in records {
+        record.play(&mut machine);
+        let outputs = std::iter::from_fn(|| machine.poll());
+        sent += outputs.filter(|o| matches!(o, Output::Event(Event::Sent { .. }))).count();
+    }
+    assert_eq!(sent, 1);
 }
 
 #[tokio::test]
