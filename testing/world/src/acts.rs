@@ -199,7 +199,11 @@ impl World {
     /// The system freezes the app: its socket stays open and nothing in it runs.
     pub fn freeze(&mut self, no: PhoneNo) {
         if self.phones[no].app.is_some() && !self.phones[no].is_frozen {
-            self.tell(no, || "is frozen, its socket open".into());
+            let is_connected = !self.phones[no].connections.is_empty();
+            self.tell(no, || match is_connected {
+                true => "is frozen, its socket open".into(),
+                false => "is frozen".into(),
+            });
             self.reference_sees_screen(no);
             self.phones[no].is_frozen = true;
             self.cover("freezes");

@@ -22,6 +22,7 @@ mod play;
 mod provider;
 mod reference;
 mod report;
+mod script;
 mod server;
 mod stranger;
 mod trace;

@@ -26,6 +26,8 @@ pub(crate) enum Up {
 pub(crate) enum Down {
     Opened,
     Packet(Bytes),
+    /// Some bytes of a packet whose others come before or after it.
+    Piece(Bytes),
     End,
 }
 
@@ -33,7 +35,18 @@ pub(crate) enum Down {
 #[derive(Debug, Default)]
 pub(crate) struct Network {
     pub(crate) connections: BTreeMap<ConnId, Connection>,
+    /// The next packet for a phone comes in two pieces.
+    pub(crate) tear: Option<Tear>,
     opened: u64,
+}
+
+/// How a packet for a phone is torn.
+#[derive(Debug)]
+pub(crate) struct Tear {
+    pub(crate) phone: PhoneNo,
+    /// So many bytes come first.
+    pub(crate) at_byte: usize,
+    pub(crate) rest_after_ms: u64,
 }
 
 /// One connection.
@@ -101,6 +114,17 @@ impl World {
         }
         let at_ms = (now_ms + connection.latency_ms + late_ms).max(connection.down_at_ms);
         connection.down_at_ms = at_ms;
+        let is_meant = |tear: &mut Tear| tear.phone == connection.phone;
+        if let Down::Packet(packet) = &down
+            && let Some(tear) = self.network.tear.take_if(is_meant)
+            && tear.at_byte < packet.len()
+        {
+            let (first, rest) = (packet.slice(..tear.at_byte), packet.slice(tear.at_byte..));
+            connection.down_at_ms = at_ms + tear.rest_after_ms;
+            self.agenda.at(at_ms, What::Down(conn, Down::Piece(first)));
+            self.agenda.at(connection.down_at_ms, What::Down(conn, Down::Piece(rest)));
+            return self.cover("packets_torn");
+        }
         self.agenda.at(at_ms, What::Down(conn, down));
     }
 

@@ -1,6 +1,6 @@
 //! What happens at random: people, operating systems, networks, operators, bad luck.
 
-use nightjar_model::{AppStateReport, ClientMsgId, Command, NotificationId, SendCommand};
+use nightjar_model::{AppStateReport, ClientMsgId, Command, NotificationId, SendCommand, Uid};
 use nightjar_store_memory::Crash;
 
 use crate::acts::{target, uid};
@@ -252,13 +252,18 @@ impl World {
             return self.back_end_reports(no);
         }
         let from = self.phones[no].uid.clone();
+        self.back_end_writes(&from, &to, count);
+    }
+
+    /// The app's own servers write in somebody's name.
+    pub(crate) fn back_end_writes(&mut self, from: &Uid, to: &str, count: u32) {
         self.play.line(self.agenda.now_ms(), "back end", || {
             format!("writes {count} messages to {to} for {from}")
         });
         for _ in 0..count {
             let id = format!("back-end-{}", self.api_calls);
             let send = SendCommand {
-                to: target(&to),
+                to: target(to),
                 client_msg_id: ClientMsgId::parse(&id).expect("it is short and plain"),
                 content: br#"{"type":"text","text":"from the back end"}"#.as_slice().into(),
                 sealed: false,

@@ -4,7 +4,7 @@
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Arc;
 
-use bytes::Bytes;
+use bytes::{Bytes, BytesMut};
 use nightjar_client_core::{
     Client, Config, ConnectionId, Ended, Event, Identity, Input, Ledger, Notification, Output,
 };
@@ -12,7 +12,7 @@ use nightjar_model::{
     ClientMsgId, ConnId, ConversationId, DeviceId, MessageId, Mono, NotificationId, Now, Platform,
     Seq, Uid, WallMs,
 };
-use nightjar_wire::Kind;
+use nightjar_wire::{Kind, next_packet};
 
 use crate::disk::Disk;
 use crate::gateway::token;
@@ -65,6 +65,8 @@ pub(crate) struct Phone {
     pub(crate) sent: BTreeMap<ClientMsgId, (MessageId, ConversationId, Seq)>,
     pub(crate) connections: BTreeMap<ConnectionId, ConnId>,
     unread: VecDeque<(ConnectionId, Down)>,
+    /// Bytes of a packet that has not come wholly.
+    stream: BytesMut,
     timer_at_ms: Option<u64>,
     /// The last timer, and how many came in a row before it.
     timers: (u64, u32),
@@ -122,6 +124,7 @@ impl Phone {
             sent: BTreeMap::new(),
             connections: BTreeMap::new(),
             unread: VecDeque::new(),
+            stream: BytesMut::new(),
             timer_at_ms: None,
             timers: (0, 0),
         }
@@ -207,6 +210,7 @@ impl World {
         phone.closed = None;
         phone.posting.clear();
         phone.unread.clear();
+        phone.stream.clear();
         phone.late_report = None;
         phone.timer_at_ms = None;
         let names: Vec<ConnectionId> = phone.connections.keys().copied().collect();
@@ -262,11 +266,9 @@ impl World {
                 let at_ms = self.phones[no].written_at_ms.max(self.agenda.now_ms());
                 self.agenda.at(at_ms, What::StoreClosed(no, boot, number));
             }
+            Output::ReleaseBackground => self.plan_freeze(no, 0),
             // The phones of this world grant and wake as their acts say, whatever is asked.
-            Output::ReopenStore
-            | Output::HoldBackground
-            | Output::ReleaseBackground
-            | Output::ScheduleWake { .. } => {}
+            Output::ReopenStore | Output::HoldBackground | Output::ScheduleWake { .. } => {}
             Output::Notify(notification) => {
                 let takes_ms = self.draw(self.weather.commit_ms.clone());
                 let id = notification.id.clone();
@@ -345,6 +347,7 @@ impl World {
             match down {
                 Down::Opened => self.feed(no, Input::Connected(name)),
                 Down::Packet(bytes) => self.feed(no, Input::Packet(name, &bytes)),
+                Down::Piece(bytes) => self.phone_reads_piece(no, name, &bytes),
                 Down::End => {
                     if let Some(conn) = self.phones[no].connections.remove(&name) {
                         self.network.connections.remove(&conn);
@@ -352,6 +355,15 @@ impl World {
                     self.feed(no, Input::Closed(name));
                 }
             }
+        }
+    }
+
+    /// The app's end of the stream makes packets of bytes.
+    fn phone_reads_piece(&mut self, no: PhoneNo, name: ConnectionId, bytes: &[u8]) {
+        self.phones[no].stream.extend_from_slice(bytes);
+        let packet = next_packet(&mut self.phones[no].stream);
+        if let Some(packet) = packet.expect("the session of this world writes whole packets") {
+            self.feed(no, Input::Packet(name, &packet));
         }
     }
 

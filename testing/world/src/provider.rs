@@ -42,6 +42,10 @@ pub(crate) struct Provider {
     pub(crate) mood: Mood,
     /// Which phone a token belongs to.
     pub(crate) tokens: BTreeMap<String, PhoneNo>,
+    /// How many of those it keeps for one phone.
+    pub(crate) kept_max: usize,
+    /// What a push needs to its phone besides the latency.
+    pub(crate) late_ms: u64,
     /// Taken and not shown: the phone has no network.
     kept: BTreeMap<PhoneNo, VecDeque<PushRequest>>,
 }
@@ -54,7 +58,13 @@ pub(crate) struct Pusher {
 
 impl Provider {
     pub(crate) fn new() -> Self {
-        Self { mood: Mood::Good, tokens: BTreeMap::new(), kept: BTreeMap::new() }
+        Self {
+            mood: Mood::Good,
+            tokens: BTreeMap::new(),
+            kept_max: KEPT_MAX,
+            late_ms: 0,
+            kept: BTreeMap::new(),
+        }
     }
 
     /// What will come to the screens of phones without a network.
@@ -115,7 +125,8 @@ impl World {
             }
             (_, None) => (Answer::new(Outcome::TokenInvalid, "Unregistered"), soon_ms),
             (mood, Some(phone)) => {
-                let shown_ms = self.draw(self.weather.latency_ms.clone()) * 2;
+                let latency_ms = self.draw(self.weather.latency_ms.clone());
+                let shown_ms = latency_ms * 2 + self.provider.late_ms;
                 self.agenda.after(shown_ms, What::PushShows(phone, Box::new(request)));
                 match mood {
                     Mood::Mute => (Answer::new(Outcome::Retry, "timeout"), ANSWER_WITHIN_MS),
@@ -148,9 +159,10 @@ impl World {
         if self.phones[phone].has_network {
             return self.phone_pushed(phone, request);
         }
+        let kept_max = self.provider.kept_max;
         let kept = self.provider.kept.entry(phone).or_default();
         kept.push_back(request);
-        if kept.len() > KEPT_MAX {
+        if kept.len() > kept_max {
             kept.pop_front();
         }
     }
