@@ -211,6 +211,5 @@ impl Client {
         let earliest_ms =
             if self.outbox.is_waiting() { defaults::WAKE_SENDING_MS } else { defaults::WAKE_MS };
         self.output(Output::ScheduleWake { earliest_ms });
-        self.release();
     }
 }
