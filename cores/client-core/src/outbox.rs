@@ -4,6 +4,7 @@
 
 use std::collections::BTreeMap;
 
+use nightjar_model::sabotage::Sabotage;
 use nightjar_model::{ClientMsgId, Target};
 
 use crate::defaults::{LINK_CHECK_MS, RESEND_MS, RESENDS_MAX, SEND_BUDGET_MS};
@@ -58,7 +59,7 @@ impl Outbox {
     /// What a store held: all of it may go out.
     pub(crate) fn restored(rows: Vec<OutgoingRow>, awake: u64) -> Self {
         let mut outbox = Self::default();
-        for row in rows {
+        for row in rows.into_iter().filter(|_| !Sabotage::OutboxLostOnRestart.is_on()) {
             let stage = if row.is_failed { Stage::Failed } else { Stage::Queued };
             outbox.put(row, stage, awake);
         }

@@ -6,6 +6,7 @@ use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Arc;
 
 use bytes::Bytes;
+use nightjar_model::sabotage::Sabotage;
 use nightjar_model::{
     ClientMsgId, ConversationId, ConversationKind, Entry, EntryKind, GroupId, Lane, MessageId, Now,
     PushSpec, Reject, Seq, Uid, WallMs, limits,
@@ -457,7 +458,7 @@ impl Conversation {
     ) -> Accepted {
         let is_message = matches!(kind, EntryKind::Message);
         let counted = u64::from(is_message);
-        self.row.head += 1;
+        self.row.head += 1 + u64::from(Sabotage::HeadSkipsASeq.is_on());
         self.row.ordinal += counted;
         // A clock that was set back must not put an answer before its question.
         self.row.last_at = self.row.last_at.max(now.wall);

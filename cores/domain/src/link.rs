@@ -1,5 +1,6 @@
 //! A device's connection as the lanes see it, and how long it may stay silent.
 
+use nightjar_model::sabotage::Sabotage;
 use nightjar_model::{AppState, AppStateReport, ConnId, ConversationId, DueReason, Mono};
 
 /// Whether a device can be expected to answer. What its app told is another fact.
@@ -68,6 +69,9 @@ impl Told {
     pub fn from_report(report: &AppStateReport, now: Mono) -> Self {
         match report {
             AppStateReport::Foreground { conversation } => Self::Foreground(conversation.clone()),
+            AppStateReport::Background { .. } if Sabotage::BackgroundNotBelieved.is_on() => {
+                Self::Foreground(None)
+            }
             AppStateReport::Background { grace_ms: 0 } => Self::Background { grace_until: None },
             AppStateReport::Background { grace_ms } => {
                 let until = u64::try_from(*grace_ms).map_or(Mono(u64::MAX), |ms| now.after(ms));

@@ -1,5 +1,6 @@
 //! How far a user is in a conversation, and how much of it is unread: arithmetic, never counting.
 
+use nightjar_model::sabotage::Sabotage;
 use nightjar_model::{ConversationId, Entry, EntryKind, Seq, Uid};
 
 use crate::read;
@@ -112,12 +113,13 @@ impl Place {
         }
         self.head = entry.seq;
         self.ordinal = entry.ordinal;
-        if entry.from == self.row.uid {
+        if entry.from == self.row.uid && !Sabotage::UnreadCountsOwn.is_on() {
             self.own = entry.own_ordinal;
         }
         if let (EntryKind::Recall { target }, Some(author)) = (&entry.kind, recalled_from)
             && *target > self.row.read
             && *author != self.row.uid
+            && !Sabotage::RecallStillCounts.is_on()
         {
             self.recalled += 1;
         }

@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
+use nightjar_model::sabotage::Sabotage;
 use nightjar_model::{
     Binding, ConversationId, DeviceId, Entry, PushSettings, Seq, Uid, WallMs, limits,
 };
@@ -157,7 +158,7 @@ impl User {
 
     /// Counts one more change.
     pub(crate) fn bump(&mut self) -> u64 {
-        self.counter += 1;
+        self.counter += u64::from(!Sabotage::BadgeVersionReused.is_on());
         self.counter
     }
 
@@ -261,7 +262,10 @@ impl User {
         let version = self.bump();
         if let Some(place) = self.places.get_mut(id) {
             place.touch(version);
-            changes.put(Row::Place(place.row_to_write()));
+            let row = place.row_to_write();
+            if !Sabotage::ReadNotStored.is_on() {
+                changes.put(Row::Place(row));
+            }
         }
         Ok(true)
     }

@@ -206,6 +206,9 @@ impl Node {
         }
         let ticket = self.queue.sent(key);
         let shared = nightjar_model::NotificationId::conversation(id);
+        if Sabotage::NotificationIdChanges.is_on() && self.stats.pushes % 2 == 1 {
+            request.data.nid = Some(shared.clone());
+        }
         let is_shared = request.data.nid.as_ref() == Some(&shared);
         let is_first = self.may_show(key, id, seq, is_shared);
         self.tickets.insert(
@@ -367,7 +370,7 @@ impl Node {
         let user = self.users.get_mut(uid);
         let Some(device) = user.and_then(|user| user.devices.get_mut(device_id)) else { return };
         device.change_cursor(id, joined, |row| {
-            row.settled = row.settled.max(seq);
+            row.settled = row.settled.max(seq + u64::from(Sabotage::SettledTooFar.is_on()));
             also(row);
             true
         });
@@ -505,6 +508,9 @@ impl Node {
 
     /// Calls back what is at the providers for a device that is owed nothing any more.
     pub(crate) fn call_back(&mut self, uid: &Uid, device_id: &DeviceId) {
+        if Sabotage::PushNotCalledBack.is_on() {
+            return;
+        }
         self.queue.forget(uid, device_id);
         let flying: Vec<Ticket> = self
             .tickets

@@ -1,6 +1,7 @@
 //! A device's connection: hello, app state, sign-out, the end.
 
 use nightjar_domain::{Device, Link, Reach, ReachEvent, Row, Stop, Told};
+use nightjar_model::sabotage::Sabotage;
 use nightjar_model::{
     AppStateReport, Backlog, ByeReason, ConnId, DeviceId, HelloCommand, HelloReply, Notice, Reject,
     Reply, Seq, Uid, WallMs,
@@ -207,7 +208,7 @@ impl Node {
     /// The device signs out. With `unbind` it is owed nothing from now on.
     pub(crate) fn logout(&mut self, ctx: Ctx<'_>, me: &Me, unbind: bool) -> Result<Reply, Stop> {
         self.forget_conn(me.conn);
-        if unbind {
+        if unbind && !Sabotage::UnbindForgotten.is_on() {
             self.sign_out(ctx, &me.uid, &me.device_id, None);
         }
         self.changes.needs_power = true;
@@ -237,7 +238,7 @@ impl Node {
         // A token of this very millisecond may have been issued before.
         self.sign_out(ctx, uid, device_id, Some(ctx.now.wall.after(1)));
         self.recorder.kicked(uid, device_id, &reason, ctx.now.wall);
-        if let Some(conn) = conn {
+        if let Some(conn) = conn.filter(|_| !Sabotage::KickKeepsSession.is_on()) {
             self.forget_conn(conn);
             self.notice(conn, Notice::Bye { reason: ByeReason::Kicked, text: Some(reason) });
         }

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use nightjar_domain::{Stop, Told, ranges};
+use nightjar_model::sabotage::Sabotage;
 use nightjar_model::{
     AckItem, ConversationId, Delivery, Entry, HistoryCommand, Notice, Reject, Reply, Seq,
     SharedPackets, Step, Uid, limits,
@@ -191,7 +192,7 @@ impl Node {
             &me.uid,
             &HistoryCommand {
                 conversation: id.clone(),
-                after: Some(after),
+                after: Some(after.saturating_sub(u64::from(Sabotage::DeliveryRepeated.is_on()))),
                 before: None,
                 limit: limit.min(limits::HISTORY_MAX),
             },

@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use nightjar_domain::{Changes, EventRow, Key, Missing, OutcomeRow, Row, Rows, Scan, TraceRow};
+use nightjar_model::sabotage::Sabotage;
 use nightjar_model::{
     BindingKey, ConversationId, DeviceId, Entry, Now, Seq, Step, Uid, WallMs, limits,
 };
@@ -172,6 +173,9 @@ impl Recorder {
     }
 
     fn push(&mut self, mut row: TraceRow) {
+        if row.step == Step::Provider && Sabotage::TraceStepMissing.is_on() {
+            return;
+        }
         let key = (thread(&row), u64::MAX);
         let newest = self.threads.range(..=&key).next_back().filter(|newest| newest.0 == key.0);
         if let Some(last) = newest.and_then(|(_, n)| self.rows.get_mut(n))

@@ -1,5 +1,6 @@
 //! Whether a message is worth one push to one device.
 
+use nightjar_model::sabotage::Sabotage;
 use nightjar_model::{ConversationKind, DevicePolicy, DueReason, WallMs};
 
 use crate::case::PushCase;
@@ -117,7 +118,7 @@ fn silence(case: &PushCase, now: WallMs) -> Option<SilentReason> {
         (case.blocked, Why::Blocked),
         (case.signed_out, Why::SignedOut),
         (case.surfaced && shown_is_enough, Why::AlreadySurfaced),
-        (case.read, Why::AlreadyRead),
+        (case.read || Sabotage::SilentForNothing.is_on(), Why::AlreadyRead),
         (entry.recalled, Why::Recalled),
         (is_silent || !entry.is_countable(), Why::SenderSilent),
         (expires_at(case) <= now, Why::Expired),

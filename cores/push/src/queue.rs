@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
+use nightjar_model::sabotage::Sabotage;
 use nightjar_model::{ConversationId, DeviceId, Mono, Uid};
 
 use crate::decide::SilentReason;
@@ -229,7 +230,9 @@ impl Queue {
         match next {
             Next::Later { at } => {
                 lane.place = Place::Waiting(at);
-                self.waiting.insert((at, key.clone()));
+                if !Sabotage::RetryNotScheduled.is_on() {
+                    self.waiting.insert((at, key.clone()));
+                }
             }
             Next::Settle | Next::Silent(_) => {
                 lane.attempts = Attempts::default();

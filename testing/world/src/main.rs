@@ -1,7 +1,7 @@
 //! `cargo xtask world`: runs seeds, prints one JSON object, and the play of what went wrong.
 
 use std::io::Write;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::thread;
@@ -30,6 +30,12 @@ struct Arguments {
     /// Print the names of the faults.
     #[arg(long)]
     list_sabotages: bool,
+    /// Run every fault and print a table: its name, the seed and the promise that finds it.
+    #[arg(long, conflicts_with_all = ["sabotage", "trace"])]
+    sabotages: bool,
+    /// Write the number of each seed's play to a file.
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["sabotage", "sabotages"])]
+    hashes: Option<PathBuf>,
     /// Write the first violation's play, or the last seed's without one, to a file.
     #[arg(long, value_name = "FILE")]
     trace: Option<PathBuf>,
@@ -43,6 +49,9 @@ fn main() -> ExitCode {
         }
         return ExitCode::SUCCESS;
     }
+    if arguments.sabotages {
+        return all_sabotages(&arguments);
+    }
     let sabotage = arguments.sabotage.as_deref();
     let fault = sabotage.map(|name| Sabotage::ALL.into_iter().find(|fault| fault.name() == name));
     if fault == Some(None) {
@@ -51,7 +60,8 @@ fn main() -> ExitCode {
     }
     let fault = fault.flatten();
     choose(fault);
-    match look(&arguments, fault) {
+    let written = arguments.hashes.iter().try_for_each(|path| write_hashes(&arguments, path));
+    match written.and_then(|()| look(&arguments, fault)) {
         Ok(report) if report.violations == 0 => ExitCode::SUCCESS,
         Ok(_) => ExitCode::FAILURE,
         Err(error) => {
@@ -59,6 +69,36 @@ fn main() -> ExitCode {
             ExitCode::FAILURE
         }
     }
+}
+
+fn write_hashes(arguments: &Arguments, path: &Path) -> anyhow::Result<()> {
+    let seeds = arguments.seed..arguments.seed.saturating_add(arguments.seeds);
+    let lines = seeds.map(|seed| format!("{seed} {:016x}\n", run(seed, true).hash()));
+    Ok(std::fs::write(path, lines.collect::<String>())?)
+}
+
+/// One line a fault; a fault that no seed finds fails.
+fn all_sabotages(arguments: &Arguments) -> ExitCode {
+    let mut all_found = true;
+    println!("| fault | seed | promise |\n|---|---|---|");
+    for fault in Sabotage::ALL {
+        let mut report = Report::default();
+        let mut next = arguments.seed;
+        while report.found.is_none() && next < arguments.seed + arguments.seeds {
+            let end = next + SEEDS_AT_ONCE;
+            for (seed, outcome) in run_all(next, end, Some(fault)) {
+                report.take(seed, &outcome);
+            }
+            next = end;
+        }
+        all_found &= report.found.is_some();
+        let (seed, promise) = match report.found {
+            Some(found) => (found.seed.to_string(), found.invariant),
+            None => ("none".into(), "none"),
+        };
+        println!("| `{}` | {seed} | {promise} |", fault.name());
+    }
+    if all_found { ExitCode::SUCCESS } else { ExitCode::FAILURE }
 }
 
 fn look(arguments: &Arguments, fault: Option<Sabotage>) -> anyhow::Result<Report> {

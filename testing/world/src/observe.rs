@@ -293,6 +293,11 @@ impl World {
         let Some(phone) = phone else { return };
         let now_ms = self.agenda.now_ms();
         let place = (delivery.entry.conversation.clone(), delivery.entry.seq);
+        if self.reference.known.signed_out.contains(&phone) {
+            let name = &self.phones[phone].name;
+            let text = format!("{name} is given {} #{} though it signed out", place.0, place.1);
+            return self.violated("P6", text);
+        }
         let alerts = &self.reference.alerts;
         let is_wrong = delivery.alert
             && !delivery.pushed

@@ -79,7 +79,12 @@ impl World {
     /// The node hands a request over.
     pub(crate) fn push(&mut self, ticket: Ticket, request: PushRequest) {
         self.cover(if request.alert.is_some() { "pushes" } else { "withdrawal_pushes" });
-        let after_ms = if self.weather.is_wild { self.rng.u64(0..20) } else { 0 };
+        // Now and then a connection to the provider has to be made first.
+        let after_ms = match self.weather.is_wild.then(|| self.rng.u32(0..10)) {
+            None => 0,
+            Some(0) => self.rng.u64(0..900),
+            Some(_) => self.rng.u64(0..20),
+        };
         if let Some(process) = &mut self.server.process {
             process.pusher.waiting.insert(ticket, request);
             self.agenda.after(after_ms, What::PushLeaves(self.server.number, ticket));

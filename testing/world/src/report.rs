@@ -46,6 +46,17 @@ pub fn run(seed: u64, is_written: bool) -> Outcome {
     }
 }
 
+impl Outcome {
+    /// A number that stands for the play: FNV-1a, 64 bits. It is the same in every build and on
+    /// every machine.
+    #[must_use]
+    pub fn hash(&self) -> u64 {
+        self.play.bytes().fold(0xcbf2_9ce4_8422_2325, |hash, byte| {
+            (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3)
+        })
+    }
+}
+
 /// What many seeds came to.
 #[derive(Debug, Default, Serialize)]
 pub struct Report {

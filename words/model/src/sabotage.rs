@@ -28,11 +28,43 @@ pub enum Sabotage {
     StoredBeforeCommit,
     /// An acknowledgement is taken as the client wrote it, beyond what it was given.
     AckNotClamped,
+    /// A push the provider did not take is never tried again.
+    RetryNotScheduled,
+    /// A push leaves under another notification id than its message has.
+    NotificationIdChanges,
+    /// Signing out with unbind leaves the device bound.
+    UnbindForgotten,
+    /// A kicked device keeps its connection.
+    KickKeepsSession,
+    /// A decision about one message also settles the next.
+    SettledTooFar,
+    /// The version of a badge does not grow with it.
+    BadgeVersionReused,
+    /// A conversation leaves a place out.
+    HeadSkipsASeq,
+    /// A reading is answered and not written.
+    ReadNotStored,
+    /// What is about to leave for a device that left is not called back.
+    PushNotCalledBack,
+    /// A user's own messages count as unread.
+    UnreadCountsOwn,
+    /// An app that left the screen is waited for as if it had not.
+    BackgroundNotBelieved,
+    /// What providers answer is not written into the trace.
+    TraceStepMissing,
+    /// The client forgets what waited to be sent when it starts anew.
+    OutboxLostOnRestart,
+    /// A message that was taken back still counts as unread.
+    RecallStillCounts,
+    /// A pull starts at the last message the connection was given.
+    DeliveryRepeated,
+    /// A message is called read that nobody read.
+    SilentForNothing,
 }
 
 impl Sabotage {
     /// Every fault.
-    pub const ALL: [Self; 12] = [
+    pub const ALL: [Self; 28] = [
         Self::AckBeforeFsync,
         Self::DebtNotWritten,
         Self::DeadlineNotArmed,
@@ -45,6 +77,22 @@ impl Sabotage {
         Self::GapIgnored,
         Self::StoredBeforeCommit,
         Self::AckNotClamped,
+        Self::RetryNotScheduled,
+        Self::NotificationIdChanges,
+        Self::UnbindForgotten,
+        Self::KickKeepsSession,
+        Self::SettledTooFar,
+        Self::BadgeVersionReused,
+        Self::HeadSkipsASeq,
+        Self::ReadNotStored,
+        Self::PushNotCalledBack,
+        Self::UnreadCountsOwn,
+        Self::BackgroundNotBelieved,
+        Self::TraceStepMissing,
+        Self::OutboxLostOnRestart,
+        Self::RecallStillCounts,
+        Self::DeliveryRepeated,
+        Self::SilentForNothing,
     ];
 
     /// The name on the command line.
@@ -63,6 +111,22 @@ impl Sabotage {
             Self::GapIgnored => "gap-ignored",
             Self::StoredBeforeCommit => "stored-before-commit",
             Self::AckNotClamped => "ack-not-clamped",
+            Self::RetryNotScheduled => "retry-not-scheduled",
+            Self::NotificationIdChanges => "notification-id-changes",
+            Self::UnbindForgotten => "unbind-forgotten",
+            Self::KickKeepsSession => "kick-keeps-session",
+            Self::SettledTooFar => "settled-too-far",
+            Self::BadgeVersionReused => "badge-version-reused",
+            Self::HeadSkipsASeq => "head-skips-a-seq",
+            Self::ReadNotStored => "read-not-stored",
+            Self::PushNotCalledBack => "push-not-called-back",
+            Self::UnreadCountsOwn => "unread-counts-own",
+            Self::BackgroundNotBelieved => "background-not-believed",
+            Self::TraceStepMissing => "trace-step-missing",
+            Self::OutboxLostOnRestart => "outbox-lost-on-restart",
+            Self::RecallStillCounts => "recall-still-counts",
+            Self::DeliveryRepeated => "delivery-repeated",
+            Self::SilentForNothing => "silent-for-nothing",
         }
     }
 
