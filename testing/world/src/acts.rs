@@ -321,6 +321,9 @@ impl World {
             // For whoever had the hardware before: the app that is there now does not show it.
             return;
         }
+        if self.phones[no].has_extension {
+            return self.wake_extension(no, request);
+        }
         let data = &request.data;
         self.take_off(no, &data.wd, "a push");
         let bv = self.phones[no].badge.1;

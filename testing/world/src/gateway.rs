@@ -32,7 +32,7 @@ pub(crate) fn token(uid: &Uid, device_id: &DeviceId, issued_at: WallMs) -> Secre
     Secret::new(format!("{uid}/{device_id}/{}", issued_at.0))
 }
 
-fn claims(token: &Secret<String>) -> Result<Claims, Reject> {
+pub(crate) fn claims(token: &Secret<String>) -> Result<Claims, Reject> {
     let mut parts = token.expose().split('/');
     let (uid, device_id, at) = (parts.next(), parts.next(), parts.next());
     let uid = uid.and_then(|text| Uid::parse(text).ok()).ok_or(Reject::BadToken)?;
@@ -131,7 +131,7 @@ impl World {
                     unreachable!("the connections of this world are binary")
                 }
                 Output::Verify { token, .. } => {
-                    let result = claims(&token);
+                    let result = self.claims_on(conn, &token);
                     if let Some(open) = self.open_session(conn) {
                         open.session.handle(SessionInput::Verified(result), now);
                     }
@@ -154,6 +154,14 @@ impl World {
             }
         }
         self.plan_session_timer(conn);
+    }
+
+    /// What a login token says; an extension gets one of its own.
+    fn claims_on(&self, conn: ConnId, token: &Secret<String>) -> Result<Claims, Reject> {
+        let has_extension =
+            self.phone_of(conn).is_some_and(|phone| self.phones[phone].has_extension);
+        let claims = claims(token)?;
+        Ok(Claims { push_token: has_extension.then(|| token.clone()), ..claims })
     }
 
     fn open_session(&mut self, conn: ConnId) -> Option<&mut Open> {

@@ -12,6 +12,7 @@
 mod acts;
 mod agenda;
 mod disk;
+mod extension;
 mod gateway;
 mod invariants;
 mod network;

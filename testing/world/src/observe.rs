@@ -116,6 +116,7 @@ impl World {
                     self.reference.dark.lost(phone, conn);
                 }
             }
+            (Command::Fetch(fetch), Reply::Fetched(view)) => self.was_fetched(fetch, view),
             (command, Reply::Done) => self.done(phone, command, commit),
             _ => {}
         }
@@ -155,6 +156,11 @@ impl World {
                 self.signed_out(phone, commit);
                 if let Some(conn) = self.reference.dark.conn(phone) {
                     self.reference.dark.lost(phone, conn);
+                }
+            }
+            Command::Fetched(fetched) => {
+                if let Some(phone) = self.phone_named(&fetched.uid, &fetched.device_id) {
+                    self.extension_surfaced(phone, &fetched.surfaced);
                 }
             }
             Command::ReportAppState { uid, device_id, state } => {
@@ -321,6 +327,7 @@ impl World {
     /// An answer leaves the server: what it promises must survive from now on.
     pub(crate) fn answer_leaves(&mut self, origin: Origin, result: &Result<Reply, Reject>) {
         let now_ms = self.agenda.now_ms();
+        self.answer_extension(origin, result);
         match result {
             Ok(Reply::Sent(sent)) if !sent.duplicate => {
                 self.reference.dark.safe(&(sent.conversation.clone(), sent.seq), now_ms);

@@ -35,6 +35,8 @@ pub(crate) struct Phone {
     /// What the provider knows it by; the operating system gives a new one now and then.
     pub(crate) push_token: String,
     pub(crate) is_stranger: bool,
+    /// Pushes wake an extension; without one the system shows them.
+    pub(crate) has_extension: bool,
     pub(crate) app: Option<App>,
     /// Runs of the app so far.
     pub(crate) boot: u32,
@@ -102,6 +104,7 @@ impl Phone {
             device_id: DeviceId::parse(device_id).expect("and so do their devices"),
             push_token: format!("token-of-{name}"),
             is_stranger,
+            has_extension: false,
             app: None,
             boot: 0,
             issued_at: WallMs(0),

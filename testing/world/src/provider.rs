@@ -46,6 +46,8 @@ pub(crate) struct Provider {
     pub(crate) kept_max: usize,
     /// What a push needs to its phone besides the latency.
     pub(crate) late_ms: u64,
+    /// Every push comes twice.
+    pub(crate) doubles: bool,
     /// Taken and not shown: the phone has no network.
     kept: BTreeMap<PhoneNo, VecDeque<PushRequest>>,
 }
@@ -63,6 +65,7 @@ impl Provider {
             tokens: BTreeMap::new(),
             kept_max: KEPT_MAX,
             late_ms: 0,
+            doubles: false,
             kept: BTreeMap::new(),
         }
     }
@@ -132,6 +135,10 @@ impl World {
             (mood, Some(phone)) => {
                 let latency_ms = self.draw(self.weather.latency_ms.clone());
                 let shown_ms = latency_ms * 2 + self.provider.late_ms;
+                if self.provider.doubles {
+                    let again = Box::new(request.clone());
+                    self.agenda.after(shown_ms, What::PushShows(phone, again));
+                }
                 self.agenda.after(shown_ms, What::PushShows(phone, Box::new(request)));
                 match mood {
                     Mood::Mute => (Answer::new(Outcome::Retry, "timeout"), ANSWER_WITHIN_MS),

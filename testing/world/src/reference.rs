@@ -87,6 +87,11 @@ pub(crate) struct Reference {
 }
 
 impl Known {
+    /// Where a message is.
+    pub(crate) fn place_of(&self, id: MessageId) -> Option<Place> {
+        self.sent.values().find(|(sent, _)| *sent == id).map(|(_, place)| place.clone())
+    }
+
     fn take(&mut self, fact: &Fact) {
         match fact.clone() {
             Fact::Accepted(place, message) => {

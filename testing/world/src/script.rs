@@ -20,7 +20,7 @@ impl World {
 
     /// What is on the phone's connections from now on, in both directions, waits for so long.
     pub fn hold_network(&mut self, no: PhoneNo, ms: u64) {
-        self.tell(no, || format!("has a network that stands still for {ms} ms"));
+        self.tell(no, || format!("has connections that stand still for {ms} ms"));
         self.hold_up(no, ms);
     }
 
@@ -47,6 +47,12 @@ impl World {
     pub fn pushes_are_late(&mut self, ms: u64) {
         self.play.line(self.agenda.now_ms(), "provider", || format!("brings pushes {ms} ms late"));
         self.provider.late_ms = ms;
+    }
+
+    /// From now on every push comes twice.
+    pub fn provider_doubles(&mut self) {
+        self.play.line(self.agenda.now_ms(), "provider", || "brings every push twice".into());
+        self.provider.doubles = true;
     }
 
     /// From now on the provider keeps one push for a phone without a network, the newest.

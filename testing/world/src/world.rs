@@ -3,15 +3,17 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::ops::RangeInclusive;
 
+use bytes::Bytes;
 use fastrand::Rng;
 use nightjar_client_core::{ConnectionId, Input};
 use nightjar_domain::Deadlines;
-use nightjar_model::{ConnId, ConversationId, DeviceId, NotificationId, Secret, Seq, Uid};
+use nightjar_model::{Command, ConnId, ConversationId, DeviceId, NotificationId, Secret, Seq, Uid};
 use nightjar_node::NodeConfig;
 use nightjar_push::{Answer, PushPolicy, PushRequest, Ticket};
 
 use crate::acts::binding_key;
 use crate::agenda::Agenda;
+use crate::extension::{Extensions, RunNo};
 use crate::invariants::{Told, Violation};
 use crate::network::{Down, Network, Up};
 use crate::phone::{Phone, PhoneNo};
@@ -32,6 +34,7 @@ pub struct World {
     pub(crate) server: Server,
     pub(crate) provider: Provider,
     pub(crate) phones: Vec<Phone>,
+    pub(crate) extensions: Extensions,
     pub(crate) reference: Reference,
     pub(crate) play: Play,
     pub(crate) violation: Option<Violation>,
@@ -92,6 +95,9 @@ pub(crate) enum What {
     PushArrives(u32, Ticket, Box<PushRequest>),
     PushAnswered(u32, Ticket, Answer),
     PushShows(PhoneNo, Box<PushRequest>),
+    ExtensionAsks(RunNo, Box<Command>),
+    ExtensionHears(RunNo, Option<(u16, Bytes)>),
+    ExtensionTimer(RunNo),
     PhoneTimer(PhoneNo, u32),
     Committed(PhoneNo, u32, u64),
     StoreClosed(PhoneNo, u32, u32),
@@ -137,6 +143,7 @@ impl World {
             server,
             provider: Provider::new(),
             phones: Vec::new(),
+            extensions: Extensions::default(),
             reference: Reference::default(),
             play,
             violation: None,
@@ -188,6 +195,9 @@ impl World {
                 self.push_answered(number, ticket, answer);
             }
             What::PushShows(no, request) => self.push_shows(no, *request),
+            What::ExtensionAsks(run, command) => self.extension_request_arrives(run, *command),
+            What::ExtensionHears(run, answer) => self.extension_hears(run, answer),
+            What::ExtensionTimer(run) => self.extension_timer(run),
             What::PhoneTimer(no, boot) => self.phone_timer(no, boot),
             What::Committed(no, boot, number) => self.committed(no, boot, number),
             What::StoreClosed(no, boot, number) => self.store_closed(no, boot, number),

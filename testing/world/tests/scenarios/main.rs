@@ -1,6 +1,7 @@
 //! Named scenarios. What happened in each stands beside this file as a play, and every promise
 //! is checked while it is played.
 
+mod extension;
 mod leaving;
 mod pushes;
 mod server;
