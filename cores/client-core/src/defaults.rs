@@ -1,9 +1,10 @@
 //! Every wait and every bound, in one place. Sources: docs/protocol.md and the field's habits.
 
-/// How long a connection may take to open. Half of it would cut slow mobile networks off.
-pub const CONNECT_MS: u64 = 10_000;
-/// How long one address may take; the next ones do not wait for it, but only two are tried at once.
-pub const ADDRESS_MS: u64 = 5_000;
+/// How long a connection may take to open, over all addresses: time for a second pair of them.
+pub const CONNECT_MS: u64 = 20_000;
+/// How long one address may take. Less would cut slow mobile networks off; the next ones do not
+/// wait for it, but only two are tried at once.
+pub const ADDRESS_MS: u64 = 10_000;
 /// The next address is tried after so long although another still is (RFC 8305).
 pub const RACE_STAGGER_MS: u64 = 250;
 /// Addresses tried at a time.

@@ -200,7 +200,7 @@ fn leaving_while_connecting_is_not_forgotten() {
     stage.happens(Input::Start);
     stage.enters_background(25_000);
     assert_eq!(stage.client.state(), State::Connecting);
-    stage.time_passes(10_000);
+    stage.happens(Input::Closed(stage.client.connection));
     while stage.commits() {}
     assert_eq!(stage.client.state(), State::Suspended, "nobody tries on in the background");
 

@@ -19,7 +19,7 @@ fn a_silent_server_is_left_for_the_next_one() {
     let mut stage = Stage::with(Config { servers: 2, ..Config::default() });
     stage.network = Network::Silent;
     stage.happens(Input::Start);
-    stage.time_passes(9_999);
+    stage.time_passes(19_999);
     assert_eq!(stage.dials, [Dial::Server(0)]);
     stage.network = Network::Open;
     stage.time_passes(1);

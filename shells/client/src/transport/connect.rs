@@ -226,14 +226,26 @@ impl Connector {
         }
     }
 
+    /// Within the time of one address: TCP, and TLS where the address says so.
     async fn stream_at(
         &self,
         address: &Address,
         socket: SocketAddr,
     ) -> Result<Stream, ConnectError> {
         let within = Duration::from_millis(defaults::ADDRESS_MS);
-        let opened = timeout(within, TcpStream::connect(socket)).await;
-        let opened = opened.unwrap_or_else(|_| Err(io::ErrorKind::TimedOut.into()));
+        let opened = timeout(within, self.open_stream(address, socket)).await;
+        opened.unwrap_or_else(|_| {
+            let source = io::ErrorKind::TimedOut.into();
+            Err(ConnectError::Unreachable { address: address.clone(), source })
+        })
+    }
+
+    async fn open_stream(
+        &self,
+        address: &Address,
+        socket: SocketAddr,
+    ) -> Result<Stream, ConnectError> {
+        let opened = TcpStream::connect(socket).await;
         let stream = opened
             .map_err(|source| ConnectError::Unreachable { address: address.clone(), source })?;
         // Without it a packet may wait for the acknowledgement of the one before.

@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use futures_util::{FutureExt, SinkExt, StreamExt};
+use nightjar_client_core::defaults;
 use nightjar_model::limits::PACKET_BYTES_MAX;
 use nightjar_wire::{Header, WireError};
 use rcgen::{CertifiedKey, KeyPair};
@@ -338,6 +339,18 @@ async fn a_silent_server_ends_the_attempt_at_its_deadline() {
         let error = connector.connect(&address, Duration::from_millis(50)).await.unwrap_err();
         assert!(matches!(error, ConnectError::TooSlow { within_ms: 50, .. }), "{way}: {error:?}");
     }
+    drop(listener);
+}
+
+/// The clock stands still, so it jumps to the next deadline at once.
+#[tokio::test(start_paused = true)]
+async fn an_address_that_opens_and_says_nothing_does_not_take_the_whole_attempt() {
+    let (listener, at) = listener().await;
+    let address: Address = format!("nightjar+tls://{at}").parse().unwrap();
+    let connector = Connector::new(None).unwrap();
+    let within = Duration::from_millis(defaults::CONNECT_MS);
+    let error = connector.connect(&address, within).await.unwrap_err();
+    assert!(matches!(error, ConnectError::Unreachable { .. }), "{error:?}");
     drop(listener);
 }
 
