@@ -206,6 +206,10 @@ impl Client {
         if let Some((conversation, _)) = self.no_longer_posting(message_id) {
             self.order(LedgerOrder::Posted(message_id), Ordered::Rest);
             self.is_surfaced(&conversation);
+            // An acknowledgement that waits for more may come after the grace, and after a push.
+            if self.is_open && self.app.budget().is_some() {
+                self.acknowledge_now();
+            }
         }
     }
 

@@ -37,7 +37,7 @@ pub(crate) struct Network {
     pub(crate) connections: BTreeMap<ConnId, Connection>,
     /// The next packet for a phone comes in two pieces.
     pub(crate) tear: Option<Tear>,
-    opened: u64,
+    pub(crate) opened: u64,
 }
 
 /// How a packet for a phone is torn.

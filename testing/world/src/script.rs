@@ -91,6 +91,12 @@ impl World {
         self.phones[no].is_frozen
     }
 
+    /// Connections that were ever opened.
+    #[must_use]
+    pub fn connections_opened(&self) -> u64 {
+        self.network.opened
+    }
+
     /// Connections the phone has open, as it knows.
     #[must_use]
     pub fn connections(&self, no: PhoneNo) -> usize {

@@ -69,7 +69,7 @@ fn an_extension_finds_what_the_app_posted() {
     world.pass(1_000);
     world.act("In its grace the app posts what Alice writes; the server does not hear so in time");
     world.write(alice, "bob", "did you leave?");
-    world.pass(60);
+    world.pass(50);
     world.hold_network(bob, 3_000);
     world.pass(5_000);
     assert_eq!(world.pushes(), 1, "{}", world.play());

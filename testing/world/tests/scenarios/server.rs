@@ -29,7 +29,7 @@ fn the_server_restarts_within_the_grace() {
     world.pass(1_000);
     world.act("Alice writes; his app posts it, and the server is killed before it hears so");
     world.write(alice, "bob", "still there?");
-    world.pass(100);
+    world.pass(60);
     world.kill_server();
     world.pass(500);
     assert_eq!((world.notifications(bob), world.pushes()), (1, 0), "{}", world.play());
