@@ -95,6 +95,8 @@ pub struct Client {
     pub(crate) gaps: Vec<ConversationId>,
     /// Conversations whose reading the server is to be told of, each once.
     pub(crate) unread_told: Vec<ConversationId>,
+    /// They are told then: the user may read on.
+    pub(crate) read_from: Mono,
     pub(crate) wants_sync: bool,
     /// The server had no room: nothing of this kind is asked before.
     pub(crate) ask_from: Mono,
@@ -175,6 +177,7 @@ impl Client {
             ack_messages: 0,
             gaps: Vec::new(),
             unread_told: Vec::new(),
+            read_from: now.mono,
             wants_sync: false,
             ask_from: Mono(0),
             send_from: Mono(0),

@@ -417,6 +417,7 @@ impl Client {
         }
         if !was_seen {
             self.show_everything();
+            self.read_what_was_held();
         }
     }
 
@@ -426,6 +427,7 @@ impl Client {
         self.app.look(is_active);
         if self.app.is_foreground() && !was_seen {
             self.show_everything();
+            self.read_what_was_held();
         }
     }
 

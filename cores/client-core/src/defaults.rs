@@ -98,6 +98,8 @@ pub const FILLS_MAX: usize = 4;
 pub const PIECES_MAX: usize = 32;
 /// Acknowledgements are gathered for so long.
 pub const ACK_MS: u64 = 200;
+/// What is read within so long is told as one place.
+pub const READ_MS: u64 = 1_000;
 /// Messages that make an acknowledgement leave earlier.
 pub const ACK_MESSAGES: u32 = 32;
 /// Requests of this client on their way at a time.

@@ -179,7 +179,9 @@ pub enum Input<'a> {
     Retry(ClientMsgId),
     /// Give up a message that was not sent. One that is on its way may arrive nevertheless.
     Cancel(ClientMsgId),
-    /// The user read up to here.
+    /// The user read up to here. It counts once somebody looks at the app and nothing is missing
+    /// below; the server is told within [`defaults::READ_MS`], and at once when nobody looks any
+    /// more.
     Read {
         /// Where.
         conversation: ConversationId,

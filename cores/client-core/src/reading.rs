@@ -1,6 +1,6 @@
 //! How far the user read: a marker that only grows, told to the server until it knows.
 
-use nightjar_model::{ConversationId, Seq};
+use nightjar_model::{ConversationId, Mono, Seq};
 use nightjar_wire::{Body, Kind, body};
 
 use crate::incoming::Refusal;
@@ -16,8 +16,18 @@ impl Client {
         self.read_what_was_wanted(conversation);
     }
 
-    /// A marker never crosses a gap: nobody read what is not here.
+    /// Somebody looks at the app again: what was said to be read meanwhile is.
+    pub(crate) fn read_what_was_held(&mut self) {
+        let held = self.places.iter().filter(|(_, place)| place.read_wanted > place.read);
+        let held: Vec<_> = held.map(|(conversation, _)| conversation.clone()).collect();
+        held.iter().for_each(|conversation| self.read_what_was_wanted(conversation));
+    }
+
+    /// A marker never crosses a gap: nobody read what is not here. Nor what nobody looks at.
     pub(crate) fn read_what_was_wanted(&mut self, conversation: &ConversationId) {
+        if !self.app.is_foreground() {
+            return;
+        }
         let Some(place) = self.places.get(conversation) else { return };
         let upto = match place.has_gap() {
             true => place.read_wanted.min(place.received.prefix()),
@@ -46,6 +56,25 @@ impl Client {
         true
     }
 
+    /// The user read on this device, and the marker is stored. The next one may follow at once.
+    pub(crate) fn tell_read_soon(&mut self, conversation: ConversationId) {
+        if self.unread_told.is_empty() {
+            self.read_from = self.now.mono.after(defaults::READ_MS);
+        }
+        self.owe_read(conversation);
+    }
+
+    /// When the server may be told what was read: at once when nobody reads on.
+    fn reads_from(&self) -> Mono {
+        if self.app.is_foreground() { self.read_from.max(self.ask_from) } else { self.ask_from }
+    }
+
+    /// When there is something to tell, and room for it.
+    pub(crate) fn reads_until(&self) -> Option<Mono> {
+        let waits = !self.unread_told.is_empty() && !self.requests.is_full();
+        waits.then(|| self.reads_from())
+    }
+
     /// The server is to be told how far the user read.
     pub(crate) fn owe_read(&mut self, conversation: ConversationId) {
         let owes = self.places.get(&conversation).is_some_and(|place| place.owes_read());
@@ -56,6 +85,9 @@ impl Client {
 
     /// One `read` of a conversation is on its way at a time; the next says the newest place.
     pub(crate) fn tell_reads(&mut self) {
+        if self.now.mono < self.reads_from() {
+            return;
+        }
         let mut later = Vec::new();
         while !self.requests.is_full()
             && let Some(conversation) = self.unread_told.pop()

@@ -38,8 +38,9 @@ impl Client {
         if self.is_logging_out || self.state == State::Draining {
             return None;
         }
-        let waits = (self.wants_sync || !self.unread_told.is_empty()) && !self.requests.is_full();
-        waits.then_some(self.ask_from).into_iter().chain(self.fill_until()).min()
+        let waits = self.wants_sync && !self.requests.is_full();
+        let sync = waits.then_some(self.ask_from);
+        sync.into_iter().chain(self.reads_until()).chain(self.fill_until()).min()
     }
 
     /// A page. Its token is committed with what it covers.

@@ -136,7 +136,7 @@ impl Client {
                     outgoing.stage = Stage::Queued;
                 }
             }
-            Then::TellRead(conversation) => self.owe_read(conversation),
+            Then::TellRead(conversation) => self.tell_read_soon(conversation),
             Then::Badge { unread, bv } => self.set_badge(unread, bv),
             Then::Imported(upto) => self.imported(upto),
         }

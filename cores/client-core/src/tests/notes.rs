@@ -89,6 +89,7 @@ fn reading_takes_notifications_back_here_and_from_elsewhere() {
     stage.server.alice_writes(&chat(), stage.now);
     stage.everything_arrives();
     assert_eq!(stage.screen.len(), 2);
+    stage.foreground();
     stage.reads(&chat(), 1);
     assert!(!stage.screen.contains(&id(&stage, 1)));
     stage.server.read_elsewhere(&chat(), 2, stage.now);

@@ -471,7 +471,7 @@ impl Stage {
                 moved = true;
             }
             if !moved && self.client.is_online() && !self.client.is_sending() {
-                self.time_passes(250);
+                self.time_passes(1_250);
                 if self.to_server.is_empty() && self.server.to_client.is_empty() {
                     return;
                 }

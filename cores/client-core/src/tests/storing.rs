@@ -137,6 +137,68 @@ fn reading_is_told_until_the_server_knows_and_never_goes_back() {
     assert_eq!(stage.server.read.get(chat), Some(&4), "not beyond what there is");
 }
 
+fn reads_on_the_way(stage: &Stage) -> Vec<Seq> {
+    let reads = stage.on_the_way().into_iter().filter_map(|packet| match packet.body {
+        Body::Read(read) => Some(read.seq),
+        _ => None,
+    });
+    reads.collect()
+}
+
+/// A phone with four messages of one chat.
+fn with_four_messages() -> Stage {
+    let mut stage = Stage::online();
+    for _ in 0..4 {
+        stage.server.alice_writes(&conversations()[0].1, stage.now);
+    }
+    stage.everything_arrives();
+    stage
+}
+
+#[test]
+fn what_is_read_within_a_second_is_told_as_one() {
+    let mut stage = with_four_messages();
+    let chat = &conversations()[0].1;
+    for seq in 1..=3 {
+        stage.reads(chat, seq);
+        while stage.commits() {}
+        stage.time_passes(300);
+    }
+    stage.time_passes(99);
+    assert!(reads_on_the_way(&stage).is_empty());
+    stage.time_passes(1);
+    assert_eq!(reads_on_the_way(&stage), [3]);
+}
+
+#[test]
+fn leaving_the_screen_tells_at_once_what_was_read() {
+    let mut stage = with_four_messages();
+    stage.reads(&conversations()[0].1, 2);
+    while stage.commits() {}
+    assert!(reads_on_the_way(&stage).is_empty());
+    stage.enters_background(25_000);
+    assert_eq!(reads_on_the_way(&stage), [2]);
+}
+
+#[test]
+fn what_nobody_looks_at_is_read_only_when_somebody_does() {
+    let leave: [fn(&mut Stage); 2] =
+        [|stage| stage.happens(Input::Inactive), |stage| stage.background(-1)];
+    let come: [fn(&mut Stage); 2] = [|stage| stage.happens(Input::Active), Stage::foreground];
+    let chat = &conversations()[0].1;
+    for (leave, come) in leave.into_iter().zip(come) {
+        let mut stage = with_four_messages();
+        leave(&mut stage);
+        stage.reads(chat, 3);
+        stage.reads(chat, 2);
+        stage.everything_arrives();
+        assert_eq!((stage.client.places[chat].read, stage.server.read.get(chat)), (0, None));
+        come(&mut stage);
+        stage.everything_arrives();
+        assert_eq!((stage.client.places[chat].read, stage.server.read.get(chat)), (3, Some(&3)));
+    }
+}
+
 #[test]
 fn history_is_stored_and_told() {
     let mut stage = Stage::new();
