@@ -325,6 +325,12 @@ impl Client {
         self.counts
     }
 
+    /// Whole packets whose body could not be read.
+    #[must_use]
+    pub fn unreadable_packets(&self) -> u64 {
+        self.metrics.unreadable.values().copied().map(u64::from).sum()
+    }
+
     /// Whether messages still go out by themselves: in the outbox and not failed.
     #[must_use]
     pub fn is_sending(&self) -> bool {

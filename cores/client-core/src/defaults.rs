@@ -44,6 +44,9 @@ pub const NETWORK_DEBOUNCE_MS: u64 = 1_000;
 pub const RECONNECT_AFTER_MAX_MS: u64 = 600_000;
 /// Connections in a row that ended because one side could not read the other.
 pub const PROTOCOL_ERRORS_MAX: u32 = 3;
+/// Packets of one kind that cannot be read, before they are left out: the earlier ones may have
+/// been damaged on their way, and end the connection.
+pub const UNREADABLE_MAX: u32 = 3;
 /// In the background without anything unsent the connection is kept for so long, or for half of
 /// what the system grants.
 pub const GRACE_MS: u64 = 5_000;

@@ -26,6 +26,9 @@ impl Client {
         match Packet::decode(bytes, Side::Client) {
             Ok(packet) => self.heard(packet),
             Err(WireError::UnknownCommand { serial, .. }) => self.not_understood(serial),
+            Err(WireError::BadBody { kind, serial }) if self.is_open => {
+                self.unreadable(kind, serial);
+            }
             Err(_) => self.misread(),
         }
     }
@@ -93,7 +96,7 @@ impl Client {
         }
     }
 
-    fn refused(&mut self, asked: Asked, refusal: Refusal) {
+    pub(crate) fn refused(&mut self, asked: Asked, refusal: Refusal) {
         match asked {
             Asked::Hello => self.refused_hello(refusal.reject, refusal.retry),
             Asked::Send(order) => self.refused_send(order, refusal),

@@ -51,6 +51,7 @@ mod syncing;
 #[cfg(test)]
 mod tests;
 mod then;
+mod unreadable;
 
 pub use addresses::{Addresses, Race, Turn};
 pub use amending::Amendment;

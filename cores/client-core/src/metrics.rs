@@ -3,11 +3,13 @@
 use std::collections::BTreeMap;
 
 use nightjar_model::{Measure, Metric, Mono, limits, metric_bucket};
-use nightjar_wire::body;
+use nightjar_wire::{Kind, body};
 
 /// Sums since they were last told.
 #[derive(Debug, Default)]
 pub(crate) struct Metrics {
+    /// Packets whose body could not be read, by kind.
+    pub(crate) unreadable: BTreeMap<Kind, u32>,
     /// By metric and bucket: bounded by the list.
     counts: BTreeMap<(Metric, u64), u64>,
     /// When the server may be told next.

@@ -33,6 +33,8 @@ pub(super) struct Stage {
     pub(super) disk: Disk,
     /// Its file can be read and written.
     pub(super) has_ledger: bool,
+    /// No packet with this message in it can be read.
+    pub(super) damaged: Option<(ConversationId, Seq)>,
     /// The system says when notifications are off the screen.
     pub(super) removes: bool,
     /// Shared with the extension; it outlives the process.
@@ -108,6 +110,7 @@ impl Stage {
             config,
             disk,
             has_ledger: true,
+            damaged: None,
             removes: true,
             ledger: Ledger::default(),
             server: Server::default(),
@@ -295,6 +298,7 @@ impl Stage {
             return false;
         }
         if let Some(bytes) = self.server.to_client.pop_front() {
+            let bytes = self.carried(bytes);
             self.happens(Input::Packet(connection, &bytes));
             return true;
         }
@@ -304,6 +308,27 @@ impl Stage {
             return true;
         }
         false
+    }
+
+    /// What becomes of a packet on its way.
+    fn carried(&self, bytes: Bytes) -> Bytes {
+        let packet = nightjar_wire::Packet::decode(&bytes, nightjar_wire::Side::Client).unwrap();
+        let messages = match packet.body {
+            nightjar_wire::Body::Deliver(deliver) => deliver.messages,
+            nightjar_wire::Body::HistoryAnswer(answer) => answer.messages,
+            _ => return bytes,
+        };
+        let is_damaged = messages.iter().any(|message| {
+            self.damaged.as_ref().is_some_and(|(conversation, seq)| {
+                message.seq == *seq && message.conversation == conversation.as_str()
+            })
+        });
+        if !is_damaged {
+            return bytes;
+        }
+        let mut damaged = bytes.to_vec();
+        damaged[nightjar_wire::HEADER_BYTES..].fill(0xff);
+        damaged.into()
     }
 
     /// The store commits its oldest batch, or closes as it was told; false if there is nothing.
@@ -508,6 +533,9 @@ impl Stage {
                     continue;
                 }
                 let place = (item.conversation.clone(), seq);
+                if self.damaged.as_ref() == Some(&place) {
+                    continue;
+                }
                 if seq <= item.stored {
                     assert!(
                         self.disk.messages.contains_key(&place),

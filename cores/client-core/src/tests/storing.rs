@@ -280,6 +280,31 @@ fn bytes_that_are_no_packet_end_the_connection_and_three_in_a_row_the_client() {
 }
 
 #[test]
+fn what_can_never_be_read_costs_two_connections_and_is_left_out() {
+    let mut stage = Stage::online();
+    let chat = &conversations()[0].1;
+    for _ in 0..6 {
+        stage.server.alice_writes(chat, stage.now);
+    }
+    stage.damaged = Some((chat.clone(), 4));
+    for _ in 0..400 {
+        if !(stage.client_reads() || stage.commits() || stage.server_reads()) {
+            stage.time_passes(250);
+        }
+    }
+    assert!(!stage.has_event(|event| matches!(event, Event::Ended(_))));
+    assert!(stage.client.is_online());
+    assert_eq!(stage.dials.len(), 3, "the third copy is skipped");
+    for entry in stage.server.visible(chat, 0, Seq::MAX) {
+        assert_eq!(stage.disk.has(chat, entry.seq), entry.seq != 4, "{}", entry.seq);
+    }
+    let place = &stage.client.places[chat];
+    assert_eq!((place.stored, place.has_gap()), (6, false), "it is no hole for ever");
+    assert_eq!(stage.server.cursors[chat].stored, 6);
+    assert!(stage.client.unreadable_packets() > 3);
+}
+
+#[test]
 fn an_idle_client_is_small() {
     assert!(size_of::<crate::Client>() <= 1_024, "{}", size_of::<crate::Client>());
 }
