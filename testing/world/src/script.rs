@@ -91,6 +91,13 @@ impl World {
         self.phones[no].is_frozen
     }
 
+    /// Packets that wait in the phone's sockets for an app that does not read.
+    #[must_use]
+    pub fn packets_waiting(&self, no: PhoneNo) -> usize {
+        let connections = self.network.connections.values().filter(|c| c.phone == no);
+        connections.map(|connection| connection.kernel.len()).sum()
+    }
+
     /// Connections that were ever opened.
     #[must_use]
     pub fn connections_opened(&self) -> u64 {

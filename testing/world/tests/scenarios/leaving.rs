@@ -139,11 +139,16 @@ fn a_frozen_app_finds_its_socket_full() {
     world.freeze(bob);
     world.act("More comes than the server hands to a device that does not answer");
     world.write_many("alice", "bob", 300);
-    world.pass(20_000);
+    world.pass(10_000);
+    let waiting = world.packets_waiting(bob);
+    world.write_many("alice", "bob", 100);
+    world.pass(10_000);
+    assert!(waiting > 0, "{}", world.play());
+    assert_eq!(world.packets_waiting(bob), waiting, "{}", world.play());
     world.act("Bob's app runs again: everything is there, in order and once");
     world.foreground(bob);
     world.pass(5_000);
-    assert_eq!((world.messages_on(bob), world.notifications(bob)), (300, 0), "{}", world.play());
-    assert_eq!(world.messages_on(alice), 300, "{}", world.play());
+    assert_eq!((world.messages_on(bob), world.notifications(bob)), (400, 0), "{}", world.play());
+    assert_eq!(world.messages_on(alice), 400, "{}", world.play());
     to_the_end(world);
 }
