@@ -233,6 +233,8 @@ impl Client {
             Input::NotificationOpened(id) => self.notification_opened(id),
             Input::NotificationDismissed(id) => self.dismissed(id),
             Input::Send(draft) => self.write(*draft),
+            Input::UploadDone(id) => self.upload_done(&id),
+            Input::UploadFailed(id) => self.upload_failed(&id),
             Input::Retry(id) => self.retry(&id),
             Input::Cancel(id) => self.cancel(&id),
             Input::Read { conversation, seq } => self.read(&conversation, seq),

@@ -80,6 +80,10 @@ pub const SEND_BUDGET_MS: u64 =
 pub const AUTO_RESUME_MS: u64 = 24 * 3_600 * 1_000;
 /// Messages in the outbox.
 pub const OUTBOX_MAX: usize = 1_000;
+/// Uploads one message waits for.
+pub const UPLOADS_MAX: usize = 16;
+/// Bytes of an upload's name.
+pub const UPLOAD_ID_BYTES_MAX: usize = 128;
 /// Messages of one conversation on their way at a time. With 1 not even a server that fails at
 /// one message and takes the next can change their order.
 pub const SEND_WINDOW: u32 = 8;

@@ -133,8 +133,11 @@ pub enum FailReason {
     Rejected(Reject),
     /// The outbox is full; the message was not taken.
     OutboxFull,
-    /// The content is no JSON object, or too large; the message was not taken.
+    /// The content is no JSON object, or too large, or the uploads are too many or their names too
+    /// long; the message was not taken.
     BadContent,
+    /// An upload it waits for failed.
+    UploadFailed,
 }
 
 /// Why a token is needed.

@@ -88,6 +88,11 @@ pub struct Draft {
     pub push: Option<Box<PushSpec>>,
     /// From then on nobody needs to be told.
     pub expires_at: Option<WallMs>,
+    /// Uploads it waits for, by names of the app's: at most [`defaults::UPLOADS_MAX`], each of at
+    /// most [`defaults::UPLOAD_ID_BYTES_MAX`] bytes. It stays in the outbox, across restarts, until
+    /// [`Input::UploadDone`] of each; those after it in its conversation wait behind it.
+    #[serde(default)]
+    pub depends_on: Vec<String>,
 }
 
 /// What happens to a client. A [`crate::Record`] names the variants as they stand here.
@@ -177,6 +182,10 @@ pub enum Input<'a> {
     Send(Box<Draft>),
     /// Send a failed message again, after all others and under the same id.
     Retry(ClientMsgId),
+    /// This upload is done; see [`Draft::depends_on`].
+    UploadDone(String),
+    /// It will not be done: the messages that wait for it fail, and a retry waits for it again.
+    UploadFailed(String),
     /// Give up a message that was not sent. One that is on its way may arrive nevertheless.
     Cancel(ClientMsgId),
     /// The user read up to here. It counts once somebody looks at the app and nothing is missing

@@ -114,6 +114,13 @@ impl Outbox {
         self.messages.get(&order).map(|outgoing| &outgoing.row)
     }
 
+    /// The messages that wait for this upload.
+    pub(crate) fn waiting_for(&self, upload: &str) -> Vec<u64> {
+        let waits = |row: &OutgoingRow| row.depends_on.iter().any(|id| id == upload);
+        let waiting = self.messages.iter().filter(|(_, outgoing)| waits(&outgoing.row));
+        waiting.map(|(order, _)| *order).collect()
+    }
+
     /// The link is there: what failed for want of it comes back at its old place.
     pub(crate) fn resume(&mut self, awake: u64, may: impl Fn(&OutgoingRow) -> bool) -> Vec<u64> {
         let mut back = Vec::new();
@@ -149,7 +156,9 @@ impl Outbox {
             let taken = at.map_or(0, |at| busy[at].1);
             let now_taken = match outgoing.stage {
                 Stage::Failed => continue,
-                Stage::Queued if taken < window => return Some(*order),
+                Stage::Queued if taken < window && outgoing.row.depends_on.is_empty() => {
+                    return Some(*order);
+                }
                 Stage::InFlight { .. } => taken + 1,
                 // Those after it wait, or they would overtake it.
                 Stage::Queued | Stage::Saving => window,
@@ -175,7 +184,17 @@ impl Outbox {
         self.check_at = None;
         let mut found = Vec::new();
         let mut waits = false;
+        let mut uploading: Vec<Target> = Vec::new();
         for (order, outgoing) in &mut self.messages {
+            if outgoing.stage == Stage::Queued {
+                if !outgoing.row.depends_on.is_empty() {
+                    uploading.push(outgoing.row.to.clone());
+                }
+                // An upload takes its time, also for those behind it: budgets begin after it.
+                if uploading.contains(&outgoing.row.to) {
+                    outgoing.since = awake;
+                }
+            }
             waits |= outgoing.stage != Stage::Failed;
             if let Some(verdict) = outgoing.verdict(awake) {
                 found.push((*order, verdict));
@@ -223,6 +242,15 @@ impl Outgoing {
         self.stage = Stage::InFlight { sent_at: awake };
     }
 
+    /// One upload less to wait for; the budget begins anew.
+    pub(crate) fn uploaded(&mut self, upload: &str, awake: u64) {
+        self.row.depends_on.retain(|id| id != upload);
+        (self.since, self.unanswered) = (awake, 0);
+        if self.stage == Stage::Queued {
+            self.stage = Stage::Saving;
+        }
+    }
+
     /// It is given up.
     pub(crate) fn fail(&mut self, reason: FailReason) {
         self.stage = Stage::Failed;
@@ -248,6 +276,7 @@ mod tests {
             expires_at: None,
             queued_at: WallMs(0),
             is_failed: false,
+            depends_on: Vec::new(),
             resumes: false,
         }
     }

@@ -168,6 +168,8 @@ pub struct OutgoingRow {
     pub queued_at: WallMs,
     /// True after [`crate::Event::Failed`].
     pub is_failed: bool,
+    /// Uploads that are not done.
+    pub depends_on: Vec<String>,
     /// It failed because there was no link, and goes out by itself when there is one.
     pub resumes: bool,
 }

@@ -23,7 +23,8 @@ impl Client {
         let refused = if self.outbox.len() >= defaults::OUTBOX_MAX {
             Some(FailReason::OutboxFull)
         } else {
-            (!is_content(&draft.content)).then_some(FailReason::BadContent)
+            let is_good = is_content(&draft.content) && are_uploads(&draft.depends_on);
+            (!is_good).then_some(FailReason::BadContent)
         };
         if let Some(reason) = refused {
             return self.tell(Event::Failed { client_msg_id, to: draft.to, reason });
@@ -37,6 +38,7 @@ impl Client {
             expires_at: draft.expires_at,
             queued_at: self.now.wall,
             is_failed: false,
+            depends_on: draft.depends_on,
             resumes: false,
         };
         self.save(&row);
@@ -61,6 +63,23 @@ impl Client {
         if let Some(row) = self.outbox.requeue(order, awake).cloned() {
             self.save(&row);
             self.nudge();
+        }
+    }
+
+    /// What waited for it alone may go, once its row says so.
+    pub(crate) fn upload_done(&mut self, upload: &str) {
+        let awake = self.awake();
+        for order in self.outbox.waiting_for(upload) {
+            let Some(outgoing) = self.outbox.get_mut(order) else { continue };
+            outgoing.uploaded(upload, awake);
+            self.rows.push(Row::Outgoing(Box::new(outgoing.row.clone())));
+            self.thens.push(Then::Saved(order));
+        }
+    }
+
+    pub(crate) fn upload_failed(&mut self, upload: &str) {
+        for order in self.outbox.waiting_for(upload) {
+            self.fail(order, FailReason::UploadFailed);
         }
     }
 
@@ -243,6 +262,11 @@ fn mentions(push: &PushSpec) -> Vec<String> {
         Mentions::All => vec![String::new()],
         Mentions::Users(users) => users.iter().map(ToString::to_string).collect(),
     }
+}
+
+fn are_uploads(ids: &[String]) -> bool {
+    ids.len() <= defaults::UPLOADS_MAX
+        && ids.iter().all(|id| id.len() <= defaults::UPLOAD_ID_BYTES_MAX)
 }
 
 /// Whether the server would take it as content.

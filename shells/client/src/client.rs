@@ -106,8 +106,9 @@ impl Client {
     /// [`Gone`].
     pub async fn send(&self, to: Target, content: Bytes) -> Result<ClientMsgId, Gone> {
         let id = new_id();
-        let draft =
-            Draft { client_msg_id: Some(id.clone()), to, content, push: None, expires_at: None };
+        let (push, expires_at, depends_on) = (None, None, Vec::new());
+        let client_msg_id = Some(id.clone());
+        let draft = Draft { client_msg_id, to, content, push, expires_at, depends_on };
         self.input(Input::Send(Box::new(draft))).await?;
         Ok(id)
     }
@@ -118,6 +119,22 @@ impl Client {
     /// [`Gone`].
     pub async fn send_draft(&self, draft: Draft) -> Result<(), Gone> {
         self.input(Input::Send(Box::new(draft))).await
+    }
+
+    /// An upload that messages wait for is done.
+    ///
+    /// # Errors
+    /// [`Gone`].
+    pub async fn upload_done(&self, upload: String) -> Result<(), Gone> {
+        self.input(Input::UploadDone(upload)).await
+    }
+
+    /// An upload that messages wait for will not be done.
+    ///
+    /// # Errors
+    /// [`Gone`].
+    pub async fn upload_failed(&self, upload: String) -> Result<(), Gone> {
+        self.input(Input::UploadFailed(upload)).await
     }
 
     /// The user read up to here.

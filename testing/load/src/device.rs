@@ -121,6 +121,7 @@ impl Device {
             content: content.clone(),
             push: None,
             expires_at: None,
+            depends_on: Vec::new(),
         };
         let input = Input::Send(Box::new(draft));
         self.handle(input, Instant::now(), habits, out, &mut |_| {})

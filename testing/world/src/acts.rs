@@ -138,6 +138,7 @@ impl World {
             content: content.into(),
             push: push.map(Box::new),
             expires_at: None,
+            depends_on: Vec::new(),
         };
         self.feed(no, Input::Send(Box::new(draft)));
     }

@@ -85,7 +85,8 @@ pub(super) fn group(name: &str) -> GroupId {
 pub(super) fn draft(to: &Target, text: &str) -> Box<Draft> {
     let content = format!(r#"{{"type":"text","text":"{text}"}}"#);
     let (client_msg_id, push, expires_at) = (None, None, None);
-    Box::new(Draft { client_msg_id, to: to.clone(), content: content.into(), push, expires_at })
+    let (to, content, depends_on) = (to.clone(), content.into(), Vec::new());
+    Box::new(Draft { client_msg_id, to, content, push, expires_at, depends_on })
 }
 
 pub(super) fn identity() -> Identity {

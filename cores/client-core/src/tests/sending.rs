@@ -135,6 +135,42 @@ fn a_refused_message_fails_and_does_not_block_the_next() {
 }
 
 #[test]
+fn a_message_waits_for_its_uploads_across_a_restart_and_only_its_conversation_with_it() {
+    let mut stage = Stage::online();
+    let with = |uploads: &[&str]| {
+        let depends_on = uploads.iter().map(|id| (*id).to_owned()).collect();
+        Input::Send(Box::new(Draft { depends_on, ..*draft(&alice(), "photo") }))
+    };
+    stage.happens(with(&["a", "b"]));
+    stage.writes(&alice());
+    stage.writes(&conversations()[1].0);
+    while stage.commits() {}
+    stage.crashes();
+    for _ in 0..200 {
+        while stage.server_reads() || stage.client_reads() || stage.commits() {}
+        stage.time_passes(1_000);
+    }
+    assert_eq!((stage.sent.len(), failure(&stage)), (1, None), "an upload takes its time");
+    stage.happens(Input::UploadDone("a".to_owned()));
+    while stage.commits() {}
+    assert!(sends_on_the_way(&stage).is_empty());
+    stage.happens(Input::UploadDone("b".to_owned()));
+    stage.everything_arrives();
+    let log = &stage.server.log[&conversations()[0].1];
+    assert_eq!((stage.sent.len(), log.len()), (3, 2));
+    assert!(String::from_utf8_lossy(&log[0].content).contains("photo"), "in its order");
+
+    stage.happens(with(&["c"]));
+    while stage.commits() {}
+    stage.happens(Input::UploadFailed("c".to_owned()));
+    stage.writes(&alice());
+    stage.everything_arrives();
+    assert_eq!((stage.sent.len(), failure(&stage)), (4, Some(FailReason::UploadFailed)));
+    stage.happens(with(&["x"; 17]));
+    assert_eq!(failure(&stage), Some(FailReason::BadContent));
+}
+
+#[test]
 fn a_cancelled_message_is_forgotten() {
     let mut stage = Stage::online();
     stage.network = Network::Refusing;

@@ -166,6 +166,7 @@ impl Talk {
             FailReason::Rejected(reject) => reject.message().to_owned(),
             FailReason::OutboxFull => "the outbox is full".to_owned(),
             FailReason::BadContent => "it is too long".to_owned(),
+            FailReason::UploadFailed => "its upload failed".to_owned(),
         };
         print(&format!("✗ not sent to {}: {text} ({why})", screen::target(to)));
         self.failures.push(why);

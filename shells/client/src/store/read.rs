@@ -29,7 +29,7 @@ pub(super) fn restored(from: &Connection) -> Result<Restored> {
         outgoing: rows(
             from,
             "SELECT client_msg_id, place, target_kind, target, content, push, expires_at,
-                 queued_at, is_failed, resumes FROM outgoing ORDER BY place",
+                 queued_at, is_failed, resumes, depends_on FROM outgoing ORDER BY place",
             params![],
             outgoing,
         )?,
@@ -179,6 +179,7 @@ fn outgoing(row: &Row<'_>) -> Result<OutgoingRow> {
         queued_at: WallMs(unsigned(row, 7)?),
         is_failed: row.get(8)?,
         resumes: row.get(9)?,
+        depends_on: json(10, &row.get::<_, String>(10)?)?,
     })
 }
 

@@ -70,6 +70,7 @@ fn outgoing(order: u64, to: Target) -> OutgoingRow {
         expires_at: order.is_multiple_of(2).then_some(WallMs(u64::MAX)),
         queued_at: WallMs(order),
         is_failed: order.is_multiple_of(2),
+        depends_on: vec!["a photo".into(); usize::from(order.is_multiple_of(2))],
         resumes: order.is_multiple_of(3),
     }
 }
@@ -399,7 +400,7 @@ async fn a_file_of_a_later_version_is_refused_and_not_touched() {
     let before = std::fs::read(&path).unwrap();
 
     let error = refusal(&path).await;
-    assert!(matches!(error, StoreError::Newer { found: 99, known: 2, .. }), "{error}");
+    assert!(matches!(error, StoreError::Newer { found: 99, known: 3, .. }), "{error}");
     assert!(error.to_string().contains("install the version that wrote it"), "{error}");
     assert_eq!(std::fs::read(&path).unwrap(), before);
 }

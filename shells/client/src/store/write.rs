@@ -149,8 +149,8 @@ fn outgoing(to: &Transaction<'_>, row: &OutgoingRow) -> rusqlite::Result<()> {
     execute(
         to,
         "INSERT OR REPLACE INTO outgoing (client_msg_id, place, target_kind, target, content, push,
-             expires_at, queued_at, is_failed, resumes)
-             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)",
+             expires_at, queued_at, is_failed, resumes, depends_on)
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11)",
         params![
             row.client_msg_id.as_str(),
             signed(row.order),
@@ -162,6 +162,7 @@ fn outgoing(to: &Transaction<'_>, row: &OutgoingRow) -> rusqlite::Result<()> {
             signed(row.queued_at.0),
             row.is_failed,
             row.resumes,
+            json(&row.depends_on)?,
         ],
     )
 }
