@@ -68,7 +68,7 @@ pub(crate) struct Process {
     /// The disk writes up to here, since then.
     writing: Option<(CommitNo, u64)>,
     /// A turn that found the store full.
-    blocked: Option<Turn>,
+    blocked: Option<(Turn, CommitNo)>,
     turn_at_ms: Option<u64>,
     turns: (u64, u32),
 }
@@ -286,26 +286,32 @@ impl World {
         is_too_much
     }
 
-    /// Submits the turn's commit and holds its effects, or waits for room.
-    fn submit(&mut self, mut turn: Turn) {
+    /// What a turn decided counts from now on, also while it waits for room in the store.
+    fn submit(&mut self, turn: Turn) {
+        let taken = self.server.store.taken();
+        let commit = CommitNo(taken.0 + u64::from(turn.commit.is_some()));
+        self.server_decided(&turn.effects, commit);
+        self.store(turn, commit);
+    }
+
+    /// Gives the store the turn's commit and holds its effects, or waits for room. No other turn is
+    /// taken meanwhile, so the commit keeps its number.
+    fn store(&mut self, mut turn: Turn, number: CommitNo) {
         let waiting = self.server.store.taken().0 - self.server.safe().0;
         if turn.commit.is_some() && waiting >= self.server.waiting_max {
             self.cover("store_full");
             if let Some(process) = &mut self.server.process {
-                process.blocked = Some(turn);
+                process.blocked = Some((turn, number));
             }
             return;
         }
-        let taken = self.server.store.taken();
-        let last = CommitNo(taken.0 + u64::from(turn.commit.is_some()));
-        self.server_decided(&turn.effects, last);
         if let Some(commit) = turn.commit.take() {
             self.read_trace(&commit);
             let submitted = self.server.store.submit(commit);
-            assert_eq!(submitted, Submitted::Taken(last), "there was room for the commit");
+            assert_eq!(submitted, Submitted::Taken(number), "there was room for the commit");
         }
         if let Some(process) = &mut self.server.process {
-            process.held.push_back((last, turn.number, turn.effects));
+            process.held.push_back((number, turn.number, turn.effects));
         }
         self.write_next();
         self.let_go();
@@ -344,8 +350,8 @@ impl World {
             self.plan_turn(now_ms);
         }
         let blocked = self.server.process.as_mut().and_then(|process| process.blocked.take());
-        if let Some(turn) = blocked {
-            self.submit(turn);
+        if let Some((turn, number)) = blocked {
+            self.store(turn, number);
             self.plan_turn(now_ms);
         }
         self.write_next();
@@ -441,5 +447,28 @@ impl World {
         self.reference.excuse(now_ms + ms + STALL_EXCUSE_MS);
         // The decider wakes first and reads its sockets a moment later: the harder order.
         self.agenda.at(now_ms + ms + 5, What::KernelRead(self.server.number));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use nightjar_model::ConversationId;
+
+    use crate::acts::uid;
+    use crate::world::World;
+
+    #[test]
+    fn what_a_turn_decides_counts_while_it_waits_for_room() {
+        let mut world = World::calm(7);
+        let alice = world.phone("alice/laptop");
+        world.phone("bob/phone");
+        world.pass(10_000);
+        world.server.waiting_max = 0;
+        world.write(alice, "bob", "hello");
+        world.pass(1_000);
+        let process = world.server.process.as_ref().expect("the server runs");
+        assert!(process.blocked.is_some(), "the store has no room");
+        let conversation = ConversationId::direct(&uid("alice"), &uid("bob"));
+        assert_eq!(world.reference.known.head(&conversation), 1, "the answer was decided");
     }
 }

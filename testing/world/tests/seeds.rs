@@ -33,6 +33,31 @@ fn the_same_seed_is_the_same_play() {
 }
 
 #[test]
+fn one_hundred_plays_are_what_they_were() {
+    let is_as_it_was = |(seed, hash): &(u64, u64)| run(*seed, true).hash() == *hash;
+    let plays: Vec<(u64, u64)> = include_str!("hashes.txt").lines().map(seed_and_hash).collect();
+    let seeds: Vec<u64> = plays.iter().map(|(seed, _)| *seed).collect();
+    assert_eq!(seeds, (1..=SEEDS).collect::<Vec<u64>>());
+    let others = plays.iter().filter(|play| !is_as_it_was(play)).map(|(seed, _)| *seed);
+    let others: Vec<u64> = others.collect();
+    assert!(
+        others.is_empty(),
+        "the cores or the world behave otherwise: the plays of {} of {SEEDS} seeds changed, first \
+         that of {}. If that was meant: cargo xtask world --seeds {SEEDS} --hashes \
+         testing/world/tests/hashes.txt",
+        others.len(),
+        others[0],
+    );
+}
+
+/// A line that `--hashes` wrote.
+fn seed_and_hash(line: &str) -> (u64, u64) {
+    let (seed, hash) = line.split_once(' ').expect("a line has a seed and a number");
+    let seed = seed.parse().expect("a seed is a number");
+    (seed, u64::from_str_radix(hash, 16).expect("a play's number has 16 hexadecimal digits"))
+}
+
+#[test]
 fn each_fault_is_found() {
     for fault in Sabotage::ALL {
         choose(Some(fault));
