@@ -243,6 +243,7 @@ impl Client {
             Input::React { conversation, seq, emoji, remove } => {
                 self.react(&conversation, seq, emoji, remove);
             }
+            Input::Contact { uid, action } => self.change_contact(&uid, action),
             Input::PushToken(binding) => self.bind(*binding),
             Input::PushTokenInvalid(key) => self.unbind(key),
             Input::History { conversation, before, limit } => {

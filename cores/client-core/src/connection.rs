@@ -303,6 +303,7 @@ impl Client {
             Asked::AppState => return self.metrics.count(Metric::AppStateLost),
             Asked::History(_) => Kind::History,
             Asked::Amend(kind, _) => kind,
+            Asked::Contact => Kind::Contact,
             _ => return,
         };
         self.tell(Event::Refused { kind, reject: None });
@@ -321,7 +322,8 @@ impl Client {
             self.drop_rival();
         }
         let late = self.requests.late(now);
-        let is_for_the_user = |asked: &Asked| matches!(asked, Asked::History(_) | Asked::Amend(..));
+        let is_for_the_user =
+            |asked: &Asked| matches!(asked, Asked::History(_) | Asked::Amend(..) | Asked::Contact);
         let is_lost = !late.iter().all(is_for_the_user);
         late.into_iter().for_each(|asked| self.unanswered(asked));
         if is_lost {

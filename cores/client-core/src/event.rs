@@ -7,7 +7,7 @@ use nightjar_model::{
 };
 use nightjar_wire::Kind;
 
-use crate::{AmendmentRow, ConversationRow, MessageRow, Standing};
+use crate::{AmendmentRow, ConversationRow, Listed, MessageRow, Standing};
 
 /// Something to show. What it says is committed already.
 #[derive(Debug, Clone, PartialEq)]
@@ -51,6 +51,11 @@ pub enum Event {
     },
     /// A conversation is new or has another name.
     Conversation(Box<ConversationRow>),
+    /// A contact, a group or a profile is new, changed or gone. Of two with one key the one with
+    /// the higher version holds, until [`Event::Relisted`].
+    Listed(Box<Listed>),
+    /// All of them came anew: what was not told again since is gone. Read the store again.
+    Relisted,
     /// How far a conversation is, and how far it was read.
     Place {
         /// Which.

@@ -73,7 +73,8 @@ impl Client {
                 self.read_told(&conversation, seq);
                 self.badge(answer.unread, answer.bv);
             }
-            (Asked::Sync, Body::SyncAnswer(answer)) => self.synced(answer),
+            (Asked::Sync { anew }, Body::SyncAnswer(answer)) => self.synced(answer, anew),
+            (Asked::Contact, Body::ContactAnswer(_)) => self.contact_changed(),
             (Asked::Fill(conversation, after, before), Body::HistoryAnswer(answer)) => {
                 self.filled(&conversation, after, before, answer);
             }
@@ -101,7 +102,8 @@ impl Client {
             Asked::Hello => self.refused_hello(refusal.reject, refusal.retry),
             Asked::Send(order) => self.refused_send(order, refusal),
             Asked::Read(conversation, seq) => self.refused_read(conversation, seq, refusal),
-            Asked::Sync => self.refused_sync(refusal),
+            Asked::Sync { .. } => self.refused_sync(refusal),
+            Asked::Contact => self.refused_contact(refusal),
             Asked::Fill(conversation, _, before) => {
                 self.refused_fill(&conversation, before, refusal);
             }
@@ -132,6 +134,7 @@ impl Client {
         match body {
             Body::Deliver(deliver) => self.delivered(deliver),
             Body::ReadMarker(marker) => self.told_read(&marker),
+            Body::ContactChange(change) => self.told_contact(change),
             Body::Typing(typing) => self.told_typing(&typing),
             _ => {}
         }

@@ -2,8 +2,8 @@
 
 use bytes::Bytes;
 use nightjar_model::{
-    Binding, BindingKey, ClientMsgId, ConversationId, DeviceId, MessageId, NotificationId,
-    Platform, PushSpec, Secret, Seq, Target, Uid, WallMs,
+    Binding, BindingKey, ClientMsgId, ContactAction, ConversationId, DeviceId, MessageId,
+    NotificationId, Platform, PushSpec, Secret, Seq, Target, Uid, WallMs,
 };
 
 use serde::{Deserialize, Serialize};
@@ -224,6 +224,14 @@ pub enum Input<'a> {
         emoji: String,
         /// Take one's own reaction back.
         remove: bool,
+    },
+    /// Change what a person is to the user. [`Event::Listed`] tells what came of it, or
+    /// [`Event::Refused`] that nothing did.
+    Contact {
+        /// Who.
+        uid: Uid,
+        /// How; [`ContactAction::Join`] is refused by the server.
+        action: ContactAction,
     },
     /// Older messages, for scrolling back; answered by [`Event::History`].
     History {

@@ -32,6 +32,7 @@ mod incoming;
 mod io;
 mod leaving;
 mod ledger;
+mod lists;
 mod metrics;
 mod network;
 mod notes;
@@ -64,6 +65,7 @@ pub use ledger::{
     Claim, Ledger, LedgerAnswer, LedgerOrder, LedgerRows, Note, NoteEvent, NoteRow, Poster,
     Verdict, carry_out,
 };
+pub use lists::Listed;
 pub use record::{BadRecord, Record};
 pub use rows::{
     AccountRow, AmendmentRow, ConversationRow, MessageRow, OutgoingRow, PlaceRow, Restored, Row,

@@ -14,13 +14,18 @@ pub(crate) enum Asked {
     /// The message of this order in the outbox.
     Send(u64),
     Read(ConversationId, Seq),
-    Sync,
+    /// A page; anew: from the beginning.
+    Sync {
+        anew: bool,
+    },
     /// What is missing: after, before, both exclusive.
     Fill(ConversationId, Seq, Option<Seq>),
     /// Older messages, for the user.
     History(ConversationId),
     /// A recall, an edit or a reaction.
     Amend(Kind, ConversationId),
+    /// What a person is to the user.
+    Contact,
     /// A push binding made or removed.
     Bind(Box<BindingKey>),
     Logout,
@@ -104,9 +109,9 @@ mod tests {
     fn an_answer_belongs_to_one_request() {
         let mut requests = Requests::default();
         let ping = requests.add(Asked::Ping, Mono(0));
-        let sync = requests.add(Asked::Sync, Mono(0));
+        let sync = requests.add(Asked::Sync { anew: true }, Mono(0));
         assert_ne!(ping, sync);
-        assert_eq!(requests.answered(sync), Some(Asked::Sync));
+        assert_eq!(requests.answered(sync), Some(Asked::Sync { anew: true }));
         assert_eq!(requests.answered(sync), None);
         assert_eq!(requests.clear().collect::<Vec<_>>(), [Asked::Ping]);
     }

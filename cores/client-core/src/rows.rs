@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 use std::sync::Arc;
 
-use crate::Amendment;
+use crate::{Amendment, Listed};
 use bytes::Bytes;
 use nightjar_model::{
     ClientMsgId, ConversationId, ConversationKind, MessageId, PushSpec, Secret, Seq, Target, Uid,
@@ -35,6 +35,18 @@ pub enum Row {
     /// message the one with the highest `seq` holds; of the reactions of one user with one sign
     /// the last one does. It may come before the message it is about.
     Amendment(Box<AmendmentRow>),
+    /// An item of the lists that `sync` keeps. Key: see [`Listed`]. It replaces the row of its key
+    /// only if (`list`, version) is at least that row's: another life of the server counts anew,
+    /// so a version means something within its list alone. The row of what was removed is kept
+    /// with its version, and shown to nobody.
+    Listed {
+        /// The list it belongs to; grows with each whole list.
+        list: u32,
+        /// What.
+        item: Box<Listed>,
+    },
+    /// This list was received whole: every [`Row::Listed`] of a lower one goes.
+    Swept(u32),
     /// A message the server does not have yet. Key: `client_msg_id`.
     Outgoing(Box<OutgoingRow>),
     /// It is sent or given up: the row goes.
@@ -56,6 +68,10 @@ pub struct AccountRow {
     pub said_hello: bool,
     /// Whether a whole list of conversations was received once.
     pub is_synced: bool,
+    /// The list that items are written under; 0 before the first.
+    pub list: u32,
+    /// That list is not whole yet.
+    pub is_listing: bool,
     /// The badge.
     pub unread: u64,
     /// Its version.

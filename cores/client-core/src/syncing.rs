@@ -1,4 +1,4 @@
-//! The list of conversations, kept up to date by what changed since a token.
+//! The lists, kept up to date by what changed since a token.
 
 use std::sync::Arc;
 
@@ -27,8 +27,9 @@ impl Client {
         if self.wants_sync && !self.requests.is_full() {
             self.wants_sync = false;
             let since = self.account.sync.clone();
+            let anew = since.is_none();
             let sync = body::Sync { since, limit: Some(defaults::SYNC_PAGE) };
-            self.ask(Asked::Sync, Kind::Sync, Body::Sync(sync));
+            self.ask(Asked::Sync { anew }, Kind::Sync, Body::Sync(sync));
         }
         self.fill_gaps();
     }
@@ -44,7 +45,11 @@ impl Client {
     }
 
     /// A page. Its token is committed with what it covers.
-    pub(crate) fn synced(&mut self, answer: body::SyncAnswer) {
+    pub(crate) fn synced(&mut self, mut answer: body::SyncAnswer, anew: bool) {
+        if anew {
+            self.begin_list();
+        }
+        self.synced_lists(&mut answer);
         for conversation in answer.conversations {
             self.synced_conversation(conversation);
         }
@@ -55,6 +60,7 @@ impl Client {
         if answer.more {
             self.wants_sync = true;
         } else {
+            self.end_list();
             let took = Metrics::ended(Metric::TimeToSync, &mut self.metrics.greeted, self.now.mono);
             self.metrics.add(took.as_slice());
             self.thens.push(Then::Tell(Event::Synced));

@@ -6,6 +6,7 @@ mod any;
 mod background;
 mod disk;
 mod link;
+mod lists;
 mod notes;
 mod play;
 mod recording;

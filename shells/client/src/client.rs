@@ -10,7 +10,8 @@ use nightjar_client_core::{
     MessageRow, Restored,
 };
 use nightjar_model::{
-    ClientMsgId, ConversationId, MessageId, NotificationId, Platform, Secret, Seq, Target, WallMs,
+    ClientMsgId, ContactAction, ConversationId, MessageId, NotificationId, Platform, Secret, Seq,
+    Target, Uid, WallMs,
 };
 use tokio::sync::{mpsc, oneshot};
 use tokio::task::JoinHandle;
@@ -19,7 +20,7 @@ use crate::clock::Clock;
 use crate::driver::{Driver, News, Order, Shared};
 use crate::ledger::LedgerFile;
 use crate::line::Line;
-use crate::store::{Store, StoreError};
+use crate::store::{Lists, Store, StoreError};
 use crate::transport::{Address, Connector};
 
 /// Orders that wait for the task; who gives more waits.
@@ -231,6 +232,24 @@ impl Client {
         let (answer, answered) = oneshot::channel();
         self.order(Order::Conversations(answer)).await?;
         answered.await.map_err(|_| Gone)
+    }
+
+    /// Contacts, groups and profiles this device knows. Empty without a store.
+    ///
+    /// # Errors
+    /// [`Gone`].
+    pub async fn lists(&self) -> Result<Lists, Gone> {
+        let (answer, answered) = oneshot::channel();
+        self.order(Order::Lists(answer)).await?;
+        answered.await.map_err(|_| Gone)
+    }
+
+    /// Changes what somebody is to the user.
+    ///
+    /// # Errors
+    /// [`Gone`].
+    pub async fn change_contact(&self, uid: Uid, action: ContactAction) -> Result<(), Gone> {
+        self.input(Input::Contact { uid, action }).await
     }
 
     /// The app is on the screen, with this conversation open.

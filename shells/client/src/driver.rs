@@ -17,7 +17,7 @@ use tokio::time::sleep;
 use crate::clock::Clock;
 use crate::ledger::LedgerFile;
 use crate::line::{Happened, Line};
-use crate::store::{Store, StoreError};
+use crate::store::{Lists, Store, StoreError};
 use crate::transport::{Address, ConnectError, Connector};
 
 /// News the app has not taken above which no packet is read.
@@ -64,6 +64,8 @@ pub(crate) enum Order {
     Messages(ConversationId, Option<Seq>, u32, oneshot::Sender<Vec<MessageRow>>),
     /// Stored conversations, the last changed first.
     Conversations(oneshot::Sender<Vec<ConversationRow>>),
+    /// Stored contacts, groups and profiles.
+    Lists(oneshot::Sender<Lists>),
     /// What is said of the messages between two places.
     Amendments(ConversationId, (Seq, Seq), oneshot::Sender<Vec<AmendmentRow>>),
 }
@@ -312,6 +314,13 @@ impl Driver {
                 let found = match &self.store {
                     Some(store) => store.amendments(conversation, targets).await,
                     None => Ok(Vec::new()),
+                };
+                let _ = answer.send(found.unwrap_or_default());
+            }
+            Order::Lists(answer) => {
+                let found = match &self.store {
+                    Some(store) => store.lists().await,
+                    None => Ok(Lists::default()),
                 };
                 let _ = answer.send(found.unwrap_or_default());
             }

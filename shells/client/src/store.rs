@@ -6,6 +6,7 @@
 
 mod error;
 mod file;
+mod lists;
 pub(crate) mod read;
 #[cfg(test)]
 mod tests;
@@ -21,6 +22,7 @@ use tokio::sync::{mpsc, oneshot, watch};
 
 pub use error::StoreError;
 pub(crate) use file::make_private;
+pub use lists::Lists;
 use thread::{Request, Thread};
 
 /// Requests that wait for the thread; who gives more waits. As many as commits above which the
@@ -127,6 +129,16 @@ impl Store {
     pub async fn conversations(&self) -> Result<Vec<ConversationRow>, Arc<StoreError>> {
         let (answer, answered) = oneshot::channel();
         self.ask(Request::Conversations(answer)).await?;
+        answered.await.map_err(|_| self.why_it_stopped())?.map_err(Arc::new)
+    }
+
+    /// Contacts, groups and profiles.
+    ///
+    /// # Errors
+    /// The file cannot be read.
+    pub async fn lists(&self) -> Result<Lists, Arc<StoreError>> {
+        let (answer, answered) = oneshot::channel();
+        self.ask(Request::Lists(answer)).await?;
         answered.await.map_err(|_| self.why_it_stopped())?.map_err(Arc::new)
     }
 

@@ -60,7 +60,7 @@ impl Disk {
                 }
             }
             // Nobody in this world looks at them.
-            Row::Amendment(_) => {}
+            Row::Amendment(_) | Row::Listed { .. } | Row::Swept(_) => {}
             Row::Outgoing(row) => {
                 self.outgoing.insert(row.client_msg_id.clone(), *row);
             }

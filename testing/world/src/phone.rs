@@ -527,6 +527,8 @@ impl World {
             | Event::Synced
             | Event::Queued { .. }
             | Event::Conversation(_)
+            | Event::Listed(_)
+            | Event::Relisted
             | Event::Place { .. }
             | Event::Recalled { .. }
             | Event::Amended(_)

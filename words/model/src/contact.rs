@@ -34,7 +34,8 @@ impl ContactState {
 }
 
 /// What somebody wants of a contact.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum ContactAction {
     /// Ask the other to be a contact.
     Request,
@@ -55,17 +56,24 @@ impl ContactAction {
     pub const ALL: [Self; 6] =
         [Self::Request, Self::Accept, Self::Remove, Self::Block, Self::Unblock, Self::Join];
 
+    /// The name on the wire.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Request => "request",
+            Self::Accept => "accept",
+            Self::Remove => "remove",
+            Self::Block => "block",
+            Self::Unblock => "unblock",
+            Self::Join => "join",
+        }
+    }
+
     /// The action of this name, if a client may want it.
     #[must_use]
     pub fn from_name(name: &str) -> Option<Self> {
-        Some(match name {
-            "request" => Self::Request,
-            "accept" => Self::Accept,
-            "remove" => Self::Remove,
-            "block" => Self::Block,
-            "unblock" => Self::Unblock,
-            _ => return None,
-        })
+        let found = Self::ALL.into_iter().find(|action| action.as_str() == name);
+        found.filter(|action| *action != Self::Join)
     }
 }
 

@@ -3,9 +3,11 @@
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Arc;
 
-use nightjar_model::{ClientMsgId, ConversationId, Seq};
+use nightjar_model::{ClientMsgId, ConversationId, Removed, Seq};
 
-use crate::{AccountRow, AmendmentRow, Commit, MessageRow, OutgoingRow, PlaceRow, Restored, Row};
+use crate::{
+    AccountRow, AmendmentRow, Commit, Listed, MessageRow, OutgoingRow, PlaceRow, Restored, Row,
+};
 
 #[derive(Debug, Default)]
 pub(super) struct Disk {
@@ -14,6 +16,8 @@ pub(super) struct Disk {
     pub(super) messages: BTreeMap<(ConversationId, Seq), Arc<MessageRow>>,
     pub(super) outgoing: BTreeMap<ClientMsgId, OutgoingRow>,
     pub(super) recalled: BTreeSet<(ConversationId, Seq)>,
+    /// What `sync` lists, by key, with its list and version.
+    lists: BTreeMap<ListKey, ((u32, u64), Listed)>,
     pub(super) amendments: Vec<AmendmentRow>,
     waiting: VecDeque<Commit>,
     last: u64,
@@ -51,6 +55,14 @@ impl Disk {
                 }
             }
             Row::Amendment(row) => self.amendments.push(*row),
+            Row::Listed { list, item } => {
+                let (key, ver) = key_and_version(&item);
+                let at = (list, ver);
+                if self.lists.get(&key).is_none_or(|(there, _)| at >= *there) {
+                    self.lists.insert(key, (at, *item));
+                }
+            }
+            Row::Swept(list) => self.lists.retain(|_, ((of, _), _)| *of >= list),
             Row::Outgoing(row) => drop(self.outgoing.insert(row.client_msg_id.clone(), *row)),
             Row::OutgoingGone(id) => drop(self.outgoing.remove(&id)),
         }
@@ -69,11 +81,37 @@ impl Disk {
         }
     }
 
+    /// What a person sees of the lists, in order.
+    pub(super) fn listed(&self) -> Vec<String> {
+        let items = self.lists.values().map(|(_, item)| item);
+        let shown = items.filter_map(|item| match item {
+            Listed::Contact(it) if it.blocked => Some(format!("{} blocked", it.uid)),
+            Listed::Contact(it) => Some(format!("{} {}", it.uid, it.state.as_str())),
+            Listed::Group(it) => Some(format!("{} {}", it.group, it.name)),
+            Listed::Profile(it) => Some(format!("{}: {}", it.uid, it.name.as_deref()?)),
+            Listed::Removed(_) => None,
+        });
+        shown.collect()
+    }
+
     pub(super) fn is_idle(&self) -> bool {
         self.waiting.is_empty()
     }
 
     pub(super) fn has(&self, conversation: &ConversationId, seq: Seq) -> bool {
         self.messages.contains_key(&(conversation.clone(), seq))
+    }
+}
+
+/// What a row is about.
+pub(super) type ListKey = (&'static str, String);
+
+pub(super) fn key_and_version(item: &Listed) -> (ListKey, u64) {
+    match item {
+        Listed::Contact(it) => (("contact", it.uid.to_string()), it.ver),
+        Listed::Group(it) => (("group", it.group.to_string()), it.ver),
+        Listed::Profile(it) => (("profile", it.uid.to_string()), it.ver),
+        Listed::Removed(Removed::Contact { uid, ver }) => (("contact", uid.to_string()), *ver),
+        Listed::Removed(Removed::Group { group, ver }) => (("group", group.to_string()), *ver),
     }
 }

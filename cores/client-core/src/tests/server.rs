@@ -5,14 +5,17 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use nightjar_model::{
-    AckItem, AppStateReport, Backlog, ByeReason, ClientMsgId, Command, ConversationId,
-    ConversationKind, ConversationSummary, Delivery, Entry, EntryKind, HelloReply, HistoryCommand,
-    Measure, MessageId, Notice, NotificationId, Now, Reject, Reply, ReportCommand, SendCommand,
-    SentReply, Seq, SharedPackets, SyncReply, Target, Uid, WallMs,
+    AckItem, AppStateReport, Backlog, ByeReason, ClientMsgId, Command, ContactAction, ContactState,
+    ContactView, ConversationId, ConversationKind, ConversationSummary, Delivery, Entry, EntryKind,
+    HelloReply, HistoryCommand, Measure, MessageId, Notice, NotificationId, Now, Reject, Removed,
+    Reply, ReportCommand, SendCommand, SentReply, Seq, SharedPackets, SyncReply, Target, Uid,
+    WallMs,
 };
 use nightjar_session::{Claims, Form, Frame, Input, Output, Session, SessionConfig};
 
+use super::disk::{ListKey, key_and_version};
 use super::play::{group, uid};
+use crate::Listed;
 
 /// Every eleventh entry is not bob's to see.
 pub(super) fn is_hidden(seq: Seq) -> bool {
@@ -40,6 +43,12 @@ pub(super) struct Server {
     pub(super) read: BTreeMap<ConversationId, Seq>,
     pub(super) bv: u64,
     versions: BTreeMap<ConversationId, u64>,
+    /// What is listed besides conversations, each with its version, or gone.
+    listed: BTreeMap<ListKey, (u64, Listed)>,
+    /// Versions up to here are forgotten: tokens that are older are too old.
+    pub(super) forgotten: u64,
+    /// A page of the lists has at most so many items.
+    pub(super) page_max: Option<usize>,
     pub(super) owed_withdrawals: BTreeSet<NotificationId>,
     resume: Option<String>,
     pub(super) session: Option<Session>,
@@ -117,6 +126,7 @@ impl Server {
             Command::Ack(items) => Ok(self.ack(items)),
             Command::Read { conversation, seq } => Ok(self.read(&conversation, seq)),
             Command::Sync { since, limit } => self.sync(since, limit),
+            Command::Contact { uid, action } => self.contact(uid, action),
             Command::History(asked) => Ok(self.history(&asked)),
             Command::Pull { conversation, after, limit } => {
                 let entries = self.visible(&conversation, after, Seq::MAX);
@@ -340,18 +350,77 @@ impl Server {
     }
 
     fn sync(&mut self, since: Option<String>, limit: usize) -> Result<Reply, Reject> {
-        let since: u64 = match since {
-            Some(token) => token.parse().map_err(|_| Reject::BadRequest)?,
-            None => 0,
+        // In the middle of a list the token also says what was forgotten at its beginning.
+        let parse = |text: &str| text.parse::<u64>().map_err(|_| Reject::BadRequest);
+        let (since, base) = match since.as_deref().map(|token| token.split_once('.')) {
+            Some(Some((next, base))) => (Some(parse(next)?), parse(base)?),
+            Some(None) => (since.as_deref().map(parse).transpose()?, 0),
+            None => (None, self.forgotten),
         };
-        let mut changed: Vec<_> =
-            self.versions.iter().filter(|(_, version)| **version > since).collect();
-        changed.sort_by_key(|(_, version)| **version);
+        if since.is_some_and(|since| since.max(base) < self.forgotten) {
+            return Err(Reject::TooOld);
+        }
+        let (point, limit) = (since.unwrap_or(0), self.page_max.unwrap_or(limit));
+        let places = self.versions.iter().map(|(id, version)| (*version, Err(id)));
+        let items = self.listed.values().map(|(version, item)| (*version, Ok(item)));
+        let mut changed: Vec<_> = places.chain(items).filter(|(at, _)| *at > point).collect();
+        changed.sort_by_key(|(version, _)| *version);
         let more = changed.len() > limit;
         changed.truncate(limit);
-        let next = changed.last().map_or(since, |(_, version)| **version).to_string();
-        let conversations = changed.into_iter().map(|(id, _)| self.summary(id)).collect();
-        Ok(Reply::Sync(Box::new(SyncReply { conversations, next, more, ..SyncReply::default() })))
+        let next = changed.last().map_or(point, |(version, _)| *version);
+        let next =
+            if more { format!("{next}.{base}") } else { next.max(self.forgotten).to_string() };
+        let mut reply = SyncReply { next, more, ..SyncReply::default() };
+        for (_, changed) in changed {
+            match changed {
+                Err(id) => reply.conversations.push(self.summary(id)),
+                Ok(Listed::Contact(it)) => reply.contacts.push(it.clone()),
+                Ok(Listed::Group(it)) => reply.groups.push(it.clone()),
+                Ok(Listed::Profile(it)) => reply.profiles.push(it.clone()),
+                Ok(Listed::Removed(it)) if since.is_some() => reply.removed.push(it.clone()),
+                Ok(Listed::Removed(_)) => {}
+            }
+        }
+        Ok(Reply::Sync(Box::new(reply)))
+    }
+
+    /// Something is listed, or changed, at the next version.
+    pub(super) fn list(&mut self, item: impl FnOnce(u64) -> Listed) {
+        self.bv += 1;
+        let item = item(self.bv);
+        self.listed.insert(key_and_version(&item).0, (self.bv, item));
+    }
+
+    /// Somebody is this to bob, and changes it.
+    pub(super) fn contact_is(&mut self, name: &str, state: ContactState) -> ContactView {
+        let view = |ver| ContactView { uid: uid(name), state, blocked: false, ver };
+        self.list(|ver| match state {
+            ContactState::None => Listed::Removed(Removed::Contact { uid: uid(name), ver }),
+            _ => Listed::Contact(view(ver)),
+        });
+        view(self.bv)
+    }
+
+    /// A contact is no more, so long ago that nobody is told.
+    pub(super) fn forget_contact(&mut self, name: &str) {
+        self.contact_is(name, ContactState::None);
+        self.listed.remove(&("contact", name.to_owned()));
+        self.forgotten = self.bv;
+    }
+
+    /// Another life of the server: the same lists from here on count from the beginning.
+    pub(super) fn begins_anew(&mut self) {
+        let forgotten = self.bv + 1_000;
+        *self = Self { forgotten, log: std::mem::take(&mut self.log), ..Self::default() };
+    }
+
+    fn contact(&mut self, uid: Uid, action: ContactAction) -> Result<Reply, Reject> {
+        let state = match action {
+            ContactAction::Request => ContactState::Requested,
+            ContactAction::Remove => ContactState::None,
+            _ => return Err(Reject::NotAsked),
+        };
+        Ok(Reply::Contact(self.contact_is(uid.as_str(), state)))
     }
 
     fn summary(&self, id: &ConversationId) -> ConversationSummary {

@@ -1,11 +1,13 @@
 //! What a typed line asks for.
 
-use nightjar_model::{GroupId, Seq, Target, Uid, limits};
+use nightjar_model::{ContactAction, GroupId, Seq, Target, Uid, limits};
 
 pub(super) const HELP: &str = "\
 /to UID              write to this user
 /group ID            write to this group
 /list                conversations
+/contacts            contacts, groups and who asks
+/request UID         ask to be contacts; /accept, /remove, /block and /unblock, too
 /history [N]         the newest N messages here, 20 by default
 /read                everything here is read
 /recall SEQ          take message #SEQ back
@@ -26,6 +28,8 @@ pub(super) enum Command {
     Say(String),
     To(Target),
     List,
+    Contacts,
+    Contact(Uid, ContactAction),
     History(u32),
     Read,
     Recall(Seq),
@@ -62,6 +66,7 @@ pub(super) fn parse(line: &str) -> Result<Command, String> {
             Command::To(Target::Group(group))
         }
         "list" => Command::List,
+        "contacts" => Command::Contacts,
         "history" => {
             let most = limits::HISTORY_MAX as i64;
             Command::History(number(HISTORY.into())?.clamp(1, most) as u32)
@@ -83,6 +88,10 @@ pub(super) fn parse(line: &str) -> Result<Command, String> {
         "foreground" => Command::Foreground,
         "quit" => Command::Quit,
         "help" => Command::Help,
+        _ if let Some(action) = ContactAction::from_name(name) => {
+            let uid = Uid::parse(argument).map_err(|error| format!("/{name}: {error}"))?;
+            Command::Contact(uid, action)
+        }
         _ => return Err(format!("unknown command '/{name}'; /help lists them")),
     })
 }
@@ -102,13 +111,16 @@ mod tests {
 
     #[test]
     fn every_command_is_understood() {
-        let bob = Target::User(Uid::parse("bob").unwrap());
+        let uid = Uid::parse("bob").unwrap();
+        let bob = Target::User(uid.clone());
         let lines = [
             ("hello there ", Command::Say("hello there".into())),
             ("//to bob", Command::Say("/to bob".into())),
             ("  ", Command::Nothing),
             ("/to bob", Command::To(bob)),
             ("/group team", Command::To(Target::Group(GroupId::parse("team").unwrap()))),
+            ("/contacts", Command::Contacts),
+            ("/block bob", Command::Contact(uid, ContactAction::Block)),
             ("/history", Command::History(20)),
             ("/history 5000", Command::History(200)),
             ("/recall #7", Command::Recall(7)),
@@ -129,7 +141,7 @@ mod tests {
         assert_eq!(parse("/frob x"), Err("unknown command '/frob'; /help lists them".into()));
         assert!(parse("/history many").unwrap_err().contains("'many'"));
         assert!(parse("/to a b").unwrap_err().starts_with("/to: uid"));
-        for line in ["/recall", "/edit 7", "/edit x y", "/react"] {
+        for line in ["/join bob", "/accept", "/recall", "/edit 7", "/edit x y", "/react"] {
             assert!(parse(line).is_err(), "{line}");
         }
     }

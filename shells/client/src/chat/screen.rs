@@ -5,6 +5,8 @@ use std::io::Write;
 use nightjar_client_core::{Amendment, AmendmentRow, Indicator, MessageRow};
 use nightjar_model::{ConversationId, Seq, Target, Uid, WallMs};
 
+use crate::store::Lists;
+
 use super::content::{clock, printable, text};
 
 /// Standard output, a line at a time. Nobody may listen any more; that is no reason to stop.
@@ -29,6 +31,25 @@ pub(super) fn target(to: &Target) -> String {
         Target::User(uid) => printable(uid.as_str()),
         Target::Group(group) => printable(group.as_str()),
     }
+}
+
+/// `alice (Alice Owl): accepted`, and of groups `team: owner`.
+pub(super) fn contacts(lists: &Lists) -> Vec<String> {
+    let name_of = |uid: &Uid| {
+        let profile = lists.profiles.iter().find(|profile| profile.uid == *uid)?;
+        profile.name.as_deref().map(|name| format!(" ({})", printable(name)))
+    };
+    let contacts = lists.contacts.iter().map(|contact| {
+        let who = printable(contact.uid.as_str());
+        let state = if contact.blocked { "blocked" } else { contact.state.as_str() };
+        format!("{who}{}: {state}", name_of(&contact.uid).unwrap_or_default())
+    });
+    let groups = lists.groups.iter().map(|group| {
+        let (id, name) = (printable(group.group.as_str()), printable(&group.name));
+        format!("group {id} ({name}): {}", group.role.as_str())
+    });
+    let lines: Vec<_> = contacts.chain(groups).collect();
+    if lines.is_empty() { vec!["no contacts and no groups".to_owned()] } else { lines }
 }
 
 /// `[12:34:56] alice: hello`, and for a group where.

@@ -1,14 +1,16 @@
 //! The conversation between a person and the client.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
 
 use nightjar_client_core::{
-    AmendmentRow, Ended, Event, FailReason, Indicator, MessageRow, NeedToken, Notification,
+    AmendmentRow, Ended, Event, FailReason, Indicator, Listed, MessageRow, NeedToken, Notification,
     Restored, Standing, defaults,
 };
-use nightjar_model::{ClientMsgId, ConversationId, NotificationId, Seq, Target, Uid};
+use nightjar_model::{
+    ClientMsgId, ContactState, ConversationId, NotificationId, Removed, Seq, Target, Uid,
+};
 use tokio::sync::mpsc;
 use tokio::time::{Instant, sleep_until};
 
@@ -36,6 +38,8 @@ pub(crate) struct Talk {
     is_hidden: bool,
     is_online: bool,
     posted: Vec<NotificationId>,
+    /// Who asks to be a contact, and was shown.
+    asking: BTreeSet<Uid>,
     badge: u64,
     last_trouble: String,
 }
@@ -68,6 +72,7 @@ impl Talk {
             is_hidden: false,
             is_online: false,
             posted: Vec::new(),
+            asking: BTreeSet::new(),
             badge: restored.account.unread,
             last_trouble: String::new(),
         }
@@ -140,9 +145,25 @@ impl Talk {
             Event::Queued { client_msg_id, to } => self.queued(&client_msg_id, &to),
             // Shown with what the store knows of it.
             Event::History { .. } => {}
-            Event::Link(_) | Event::Conversation(_) => {}
+            Event::Listed(item) => self.listed(&item),
+            Event::Link(_) | Event::Conversation(_) | Event::Relisted => {}
         }
         Ok(())
+    }
+
+    /// Only a question needs an answer; the rest is in `/contacts`.
+    fn listed(&mut self, item: &Listed) {
+        match item {
+            Listed::Contact(contact) if contact.state == ContactState::Asked => {
+                if self.asking.insert(contact.uid.clone()) {
+                    let who = printable(contact.uid.as_str());
+                    print(&format!("{who} asks to be a contact: /accept {who} or /remove {who}"));
+                }
+            }
+            Listed::Contact(contact) => drop(self.asking.remove(&contact.uid)),
+            Listed::Removed(Removed::Contact { uid, .. }) => drop(self.asking.remove(uid)),
+            Listed::Group(_) | Listed::Profile(_) | Listed::Removed(Removed::Group { .. }) => {}
+        }
     }
 
     /// Nobody should wonder whether a line typed without a connection is lost.
@@ -264,6 +285,10 @@ impl Running {
                 self.open().await;
             }
             Command::List => self.talk.list(),
+            Command::Contacts => {
+                screen::contacts(&self.client.lists().await?).iter().for_each(|line| print(line));
+            }
+            Command::Contact(uid, action) => self.client.change_contact(uid, action).await?,
             Command::Help => print(HELP),
             Command::Quit => return Ok(Mood::Leave),
             Command::Background(grace_ms) => {

@@ -13,8 +13,12 @@ const BUSY_MS: u64 = 2_000;
 const APPLICATION_ID: i64 = 0x6e6a_636c;
 
 /// Step n leads from format n to format n + 1. A step that was released is never changed.
-const STEPS: &[&str] =
-    &[include_str!("format_1.sql"), include_str!("format_2.sql"), include_str!("format_3.sql")];
+const STEPS: &[&str] = &[
+    include_str!("format_1.sql"),
+    include_str!("format_2.sql"),
+    include_str!("format_3.sql"),
+    include_str!("format_4.sql"),
+];
 
 /// Opens or creates the file and brings it to the newest format.
 pub(super) fn open(path: &Path) -> Result<Connection, StoreError> {

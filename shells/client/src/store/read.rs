@@ -13,7 +13,7 @@ use rusqlite::{Connection, Error, OptionalExtension, Params, Row, params};
 
 use super::Owner;
 
-type Result<T> = rusqlite::Result<T>;
+pub(super) type Result<T> = rusqlite::Result<T>;
 
 /// What a client starts with.
 pub(super) fn restored(from: &Connection) -> Result<Restored> {
@@ -116,7 +116,7 @@ fn unreadable(column: usize, error: impl std::error::Error + Send + Sync + 'stat
 
 fn account(from: &Connection) -> Result<Option<AccountRow>> {
     let sql = "SELECT resume, sync, said_hello, is_synced, unread, bv, app_order_end,
-        owes_unbind FROM account";
+        owes_unbind, list, is_listing FROM account";
     from.query_row(sql, [], |row| {
         Ok(AccountRow {
             resume: row.get::<_, Option<String>>(0)?.map(Secret::new),
@@ -127,6 +127,8 @@ fn account(from: &Connection) -> Result<Option<AccountRow>> {
             bv: unsigned(row, 5)?,
             app_order_end: unsigned(row, 6)?,
             owes_unbind: row.get::<_, Option<String>>(7)?.map(|token| Box::new(Secret::new(token))),
+            list: row.get(8)?,
+            is_listing: row.get(9)?,
         })
     })
     .optional()
@@ -183,7 +185,7 @@ fn outgoing(row: &Row<'_>) -> Result<OutgoingRow> {
     })
 }
 
-fn rows<T>(
+pub(super) fn rows<T>(
     from: &Connection,
     sql: &str,
     values: impl Params,

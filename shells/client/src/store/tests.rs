@@ -7,12 +7,12 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
 use nightjar_client_core::{
-    AccountRow, Amendment, AmendmentRow, Commit, ConversationRow, MessageRow, OutgoingRow,
+    AccountRow, Amendment, AmendmentRow, Commit, ConversationRow, Listed, MessageRow, OutgoingRow,
     PlaceRow, Restored, Row, Standing, defaults,
 };
 use nightjar_model::{
-    ClientMsgId, ConversationId, ConversationKind, DeviceId, GroupId, Mentions, MessageId,
-    PushSpec, Secret, Seq, Target, Uid, WallMs,
+    ClientMsgId, ContactState, ContactView, ConversationId, ConversationKind, DeviceId, GroupId,
+    Mentions, MessageId, PushSpec, Removed, Secret, Seq, Target, Uid, WallMs,
 };
 use rusqlite::Connection;
 
@@ -85,6 +85,8 @@ fn account(unread: u64) -> AccountRow {
         bv: u64::MAX,
         app_order_end: 9,
         owes_unbind: Some(Box::new(Secret::new("login-secret".into()))),
+        list: 4,
+        is_listing: true,
     }
 }
 
@@ -400,7 +402,7 @@ async fn a_file_of_a_later_version_is_refused_and_not_touched() {
     let before = std::fs::read(&path).unwrap();
 
     let error = refusal(&path).await;
-    assert!(matches!(error, StoreError::Newer { found: 99, known: 3, .. }), "{error}");
+    assert!(matches!(error, StoreError::Newer { found: 99, known: 4, .. }), "{error}");
     assert!(error.to_string().contains("install the version that wrote it"), "{error}");
     assert_eq!(std::fs::read(&path).unwrap(), before);
 }
@@ -562,4 +564,51 @@ async fn a_file_of_the_first_format_is_brought_to_the_newest() {
     assert_eq!(read, [rows[1].clone(), rows[0].clone(), rows[2].clone()], "in order");
     assert_eq!(store.amendments(direct("alice"), (2, 9)).await.unwrap(), []);
     store.close().await.unwrap();
+}
+
+#[tokio::test]
+async fn a_listed_row_never_goes_back_and_an_older_list_goes_as_a_whole() {
+    let contact = |name: &str, state, ver| {
+        Listed::Contact(ContactView { uid: uid(name), state, blocked: false, ver })
+    };
+    let row = |list, item| Row::Listed { list, item: Box::new(item) };
+    let gone = |ver| Listed::Removed(Removed::Contact { uid: uid("bob"), ver });
+    let folder = Folder::new();
+    let (store, _) = Store::open(&folder.file()).await.unwrap();
+    let rows = vec![
+        row(1, contact("alice", ContactState::Accepted, 5)),
+        row(1, contact("alice", ContactState::Asked, 4)),
+        row(1, gone(9)),
+        row(1, contact("bob", ContactState::Asked, 8)),
+    ];
+    store.commit(Commit { number: 1, rows }).await.unwrap();
+    let contacts = store.lists().await.unwrap().contacts;
+    assert_eq!(
+        contacts.iter().map(|it| (it.uid.as_str(), it.ver)).collect::<Vec<_>>(),
+        [("alice", 5)]
+    );
+    let rows = vec![row(2, contact("bob", ContactState::Accepted, 1)), Row::Swept(2)];
+    store.commit(Commit { number: 2, rows }).await.unwrap();
+    let contacts = store.lists().await.unwrap().contacts;
+    assert_eq!(
+        contacts.iter().map(|it| (it.uid.as_str(), it.ver)).collect::<Vec<_>>(),
+        [("bob", 1)]
+    );
+    store.close().await.unwrap();
+}
+
+#[tokio::test]
+async fn a_file_that_kept_no_lists_asks_for_them_all() {
+    let folder = Folder::new();
+    let old = Connection::open(folder.file()).unwrap();
+    old.execute_batch(include_str!("format_1.sql")).unwrap();
+    old.execute_batch(include_str!("format_2.sql")).unwrap();
+    old.pragma_update(None, "application_id", 0x6e6a_636c).unwrap();
+    old.pragma_update(None, "user_version", 2).unwrap();
+    let sql = "INSERT INTO account (one, resume, sync, said_hello, is_synced, unread, bv,
+        app_order_end) VALUES (1, NULL, 'token', 1, 1, 0, 0, 0)";
+    old.execute(sql, []).unwrap();
+    old.close().unwrap();
+    let account = restored(&folder.file()).await.account;
+    assert_eq!((account.sync, account.said_hello, account.list), (None, true, 0));
 }

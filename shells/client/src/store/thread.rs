@@ -9,7 +9,7 @@ use nightjar_model::{ConversationId, Seq};
 use rusqlite::Connection;
 use tokio::sync::{mpsc, oneshot, watch};
 
-use super::{Owner, Progress, StoreError, file, read, write};
+use super::{Lists, Owner, Progress, StoreError, file, lists, read, write};
 
 /// What the thread is asked to do.
 pub(super) enum Request {
@@ -19,6 +19,7 @@ pub(super) enum Request {
     Quiesce(oneshot::Sender<Result<(), StoreError>>),
     Reopen,
     Conversations(oneshot::Sender<Result<Vec<ConversationRow>, StoreError>>),
+    Lists(oneshot::Sender<Result<Lists, StoreError>>),
     Amendments {
         conversation: ConversationId,
         targets: (Seq, Seq),
@@ -130,6 +131,9 @@ fn serve(
         Request::Reopen => return told(progress, file.open().map(|_| None)),
         Request::Conversations(answer) => {
             let _ = answer.send(file.read(read::conversations));
+        }
+        Request::Lists(answer) => {
+            let _ = answer.send(file.read(lists::read));
         }
         Request::Amendments { conversation, targets, answer } => {
             let found = file.read(|file| read::amendments(file, &conversation, targets));

@@ -7,7 +7,7 @@ use nightjar_client_core::{
 use nightjar_model::{Seq, Target, Uid};
 use rusqlite::{Connection, ToSql, Transaction, TransactionBehavior, params};
 
-use super::Owner;
+use super::{Owner, lists};
 
 /// The first who comes owns the file.
 pub(super) fn claim(connection: &Connection, owner: &Owner) -> rusqlite::Result<()> {
@@ -33,6 +33,8 @@ fn put(to: &Transaction<'_>, row: &Row) -> rusqlite::Result<()> {
         Row::Message(row) => message(to, row),
         Row::Recalled { conversation, seq, by } => recalled(to, conversation.as_str(), *seq, by),
         Row::Amendment(row) => amendment(to, row),
+        Row::Listed { list, item } => lists::put(to, *list, item),
+        Row::Swept(list) => lists::sweep(to, *list),
         Row::Outgoing(row) => outgoing(to, row),
         Row::OutgoingGone(id) => {
             execute(to, "DELETE FROM outgoing WHERE client_msg_id = ?1", params![id.as_str()])
@@ -65,7 +67,8 @@ fn account(to: &Transaction<'_>, row: &AccountRow) -> rusqlite::Result<()> {
     execute(
         to,
         "INSERT OR REPLACE INTO account (one, resume, sync, said_hello, is_synced, unread, bv,
-             app_order_end, owes_unbind) VALUES (1, ?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)",
+             app_order_end, owes_unbind, list, is_listing)
+             VALUES (1, ?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)",
         params![
             row.resume.as_ref().map(|resume| resume.expose().as_str()),
             row.sync,
@@ -75,6 +78,8 @@ fn account(to: &Transaction<'_>, row: &AccountRow) -> rusqlite::Result<()> {
             signed(row.bv),
             signed(row.app_order_end),
             row.owes_unbind.as_ref().map(|token| token.expose().as_str()),
+            row.list,
+            row.is_listing,
         ],
     )
 }
@@ -167,7 +172,11 @@ fn outgoing(to: &Transaction<'_>, row: &OutgoingRow) -> rusqlite::Result<()> {
     )
 }
 
-fn execute(to: &Transaction<'_>, sql: &str, values: &[&dyn ToSql]) -> rusqlite::Result<()> {
+pub(super) fn execute(
+    to: &Transaction<'_>,
+    sql: &str,
+    values: &[&dyn ToSql],
+) -> rusqlite::Result<()> {
     to.prepare_cached(sql)?.execute(values).map(|_| ())
 }
 

@@ -1,9 +1,9 @@
 //! The client for apps.
 
-use nightjar_client_core::{Amendment, Event, Input};
-use nightjar_model::Reject;
+use nightjar_client_core::{Amendment, Event, Input, Listed};
+use nightjar_model::{ContactAction, ContactState, Reject};
 
-use super::house::{House, chat_of, nowhere, soon, text};
+use super::house::{House, chat_of, nowhere, soon, text, uid};
 use crate::chat::content;
 use crate::store::Store;
 
@@ -223,4 +223,28 @@ async fn what_the_server_refuses_is_told_with_its_reason() {
         matches!(reject, Some(Reject::UnknownMessage | Reject::UnknownConversation)),
         "{reject:?}"
     );
+}
+
+#[tokio::test]
+async fn contacts_reach_both_and_stay() {
+    let house = House::open();
+    let door = house.door().await;
+    let mut alice = house.phone("alice", vec![door.clone()]).await;
+    let mut bob = house.phone("bob", vec![door]).await;
+    alice.is_there().await;
+    bob.is_there().await;
+    let state = |event: &Event| match event {
+        Event::Listed(item) => match &**item {
+            Listed::Contact(contact) => Some(contact.state),
+            _ => None,
+        },
+        _ => None,
+    };
+    alice.client.change_contact(uid("bob"), ContactAction::Request).await.unwrap();
+    assert_eq!(bob.hears(state).await, ContactState::Asked);
+    bob.client.change_contact(uid("alice"), ContactAction::Accept).await.unwrap();
+    alice.hears(|event| state(event).filter(|it| *it == ContactState::Accepted)).await;
+    let contacts = alice.client.lists().await.unwrap().contacts;
+    assert_eq!(contacts.iter().map(|it| it.uid.as_str()).collect::<Vec<_>>(), ["bob"]);
+    alice.client.close().await.unwrap();
 }
