@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use nightjar_domain::{CommitNo, Missing, Store, Submitted};
 use nightjar_node::{Input, Node, NodeConfig, Turn};
@@ -15,6 +15,11 @@ use crate::{Clock, Pusher, Release};
 const INPUTS_A_TURN_MAX: usize = 512;
 /// How long to wait when the store has no room.
 const FULL_WAIT: Duration = Duration::from_millis(1);
+/// While small conversations are written to, what can wait rests for so long after each of its
+/// turns: on few cores its wake-ups, and 200 ms later their answers, would take all of them.
+const REST: Duration = Duration::from_millis(3);
+/// They are written to until so long after the last message.
+const BUSY: Duration = Duration::from_millis(20);
 /// Turns on the way out: what is gathered is written, what is queued is answered.
 const LAST_TURNS_MAX: usize = 1_024;
 
@@ -87,8 +92,17 @@ impl Decider {
             .enable_time()
             .build()
             .map_err(StartError::Thread)?;
-        let worker =
-            Worker { node, store, release, clock, last: CommitNo(0), random: Random::default() };
+        let now = Instant::now();
+        let worker = Worker {
+            node,
+            store,
+            release,
+            clock,
+            last: CommitNo(0),
+            random: Random::default(),
+            busy_until: now,
+            rests_until: now,
+        };
         let thread = std::thread::Builder::new()
             .name("decider".into())
             .spawn(move || {
@@ -138,6 +152,8 @@ struct Worker {
     clock: Clock,
     last: CommitNo,
     random: Random,
+    busy_until: Instant,
+    rests_until: Instant,
 }
 
 impl Worker {
@@ -157,7 +173,7 @@ impl Worker {
                     ToDecider::Stop(done) => stop = Some(done),
                 }
             }
-            let has_room = self.release.has_room();
+            let has_room = self.has_room();
             more = self.end_turn(has_room)?;
             if let Some(done) = stop {
                 self.finish(&mut inputs)?;
@@ -184,8 +200,10 @@ impl Worker {
         if more || !batch.is_empty() {
             return;
         }
-        let has_room = self.release.has_room();
+        let rested = (self.rests_until > Instant::now()).then_some(self.rests_until);
+        let has_room = rested.is_none() && self.release.has_room();
         let until = self.node.wait_until(has_room).map(|at| self.clock.instant(at));
+        let until = until.into_iter().chain(rested).min();
         let time = async {
             match until {
                 Some(at) => tokio::time::sleep_until(at.into()).await,
@@ -198,6 +216,11 @@ impl Worker {
             () = self.release.news(), if !has_room || self.node.waits_for_safe() => {}
             () = time => {}
         }
+    }
+
+    /// Whether what can wait may go on.
+    fn has_room(&self) -> bool {
+        self.release.has_room() && Instant::now() >= self.rests_until
     }
 
     fn decide(&mut self, input: Input) -> Result<(), String> {
@@ -237,6 +260,13 @@ impl Worker {
         }
         // What was read may belong to an earlier commit that is not safe yet.
         self.release.hold(self.last, turn.number, turn.effects, turn.takes_room);
+        let now = Instant::now();
+        if turn.is_prompt {
+            self.busy_until = now + BUSY;
+        }
+        if turn.takes_room && now < self.busy_until {
+            self.rests_until = now + REST;
+        }
         Ok(())
     }
 

@@ -124,6 +124,8 @@ pub struct Turn {
     pub effects: Vec<Effect>,
     /// Some of it could have waited: see [`Node::settle`].
     pub takes_room: bool,
+    /// A conversation of few people was written to: they wait for it.
+    pub is_prompt: bool,
 }
 
 /// What an operator chose.

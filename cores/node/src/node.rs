@@ -58,6 +58,8 @@ pub struct Node {
     pub(crate) effects: Vec<Effect>,
     /// This turn holds some of what can wait.
     pub(crate) takes_room: bool,
+    /// It answers in a conversation of few people.
+    pub(crate) is_prompt: bool,
     pub(crate) stats: NodeStats,
     turn: u64,
 }
@@ -130,6 +132,7 @@ impl Node {
             pending: Pending::default(),
             effects: Vec::new(),
             takes_room: false,
+            is_prompt: false,
             stats: NodeStats::default(),
             turn: 0,
         };
@@ -363,7 +366,8 @@ impl Node {
         self.recorder.end_turn(self.turn);
         let effects = std::mem::take(&mut self.effects);
         let takes_room = std::mem::take(&mut self.takes_room);
-        Turn { number: self.turn, commit, effects, takes_room }
+        let is_prompt = std::mem::take(&mut self.is_prompt);
+        Turn { number: self.turn, commit, effects, takes_room, is_prompt }
     }
 
     /// When [`Node::settle`] has something to do again, if nothing comes in before; with the same

@@ -206,6 +206,7 @@ impl Node {
         self.stats.message_rows = (self.changes.writes.len() - before) as u64;
         self.recorder.accepted(&entry);
         if at_once {
+            self.is_prompt = true;
             for (lane, _) in lanes {
                 self.look_at(ctx, lane, &entry.conversation)?;
             }

@@ -89,7 +89,7 @@ impl Stage {
         let more = self.node.settle(&self.store, self.now, &[0; 16], false).unwrap();
         assert!(!more, "what waits for room keeps nobody busy");
         let turn = self.node.take_turn();
-        assert!(!turn.takes_room);
+        assert!(!turn.takes_room && turn.is_prompt, "bob's friends wait for it");
         if let Some(commit) = turn.commit {
             self.store.submit(commit);
         }
@@ -293,7 +293,7 @@ fn a_large_group_waits_for_room_and_a_direct_message_does_not() {
     let slices = std::iter::from_fn(|| {
         let more = stage.node.settle(&stage.store, stage.now, &[0; 16], true).unwrap();
         let turn = stage.node.take_turn();
-        assert!(turn.takes_room);
+        assert!(turn.takes_room && !turn.is_prompt);
         more.then(|| wakes(&turn.effects))
     });
     let slices: Vec<usize> = slices.collect();
