@@ -173,7 +173,7 @@ impl Worker {
                     ToDecider::Stop(done) => stop = Some(done),
                 }
             }
-            let has_room = self.has_room();
+            let has_room = self.rests().is_none() && self.release.has_room();
             more = self.end_turn(has_room)?;
             if let Some(done) = stop {
                 self.finish(&mut inputs)?;
@@ -200,10 +200,10 @@ impl Worker {
         if more || !batch.is_empty() {
             return;
         }
-        let rested = (self.rests_until > Instant::now()).then_some(self.rests_until);
-        let has_room = rested.is_none() && self.release.has_room();
+        let rests_until = self.rests();
+        let has_room = rests_until.is_none() && self.release.has_room();
         let until = self.node.wait_until(has_room).map(|at| self.clock.instant(at));
-        let until = until.into_iter().chain(rested).min();
+        let until = until.into_iter().chain(rests_until).min();
         let time = async {
             match until {
                 Some(at) => tokio::time::sleep_until(at.into()).await,
@@ -218,9 +218,9 @@ impl Worker {
         }
     }
 
-    /// Whether what can wait may go on.
-    fn has_room(&self) -> bool {
-        self.release.has_room() && Instant::now() >= self.rests_until
+    /// Until when what can wait rests.
+    fn rests(&self) -> Option<Instant> {
+        Some(self.rests_until).filter(|until| *until > Instant::now())
     }
 
     fn decide(&mut self, input: Input) -> Result<(), String> {

@@ -4,7 +4,7 @@
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
 
-use nightjar_model::{ConversationId, Mono, Now};
+use nightjar_model::{ConversationId, Metric, Mono, Now};
 use nightjar_wire::Packet;
 
 use crate::app::App;
@@ -72,7 +72,6 @@ pub struct Client {
     /// entry of each conversation.
     pub(crate) is_fresh: bool,
     indicator: Indicator,
-    pub(crate) counts: Counts,
 
     pub(crate) account: AccountRow,
     pub(crate) places: BTreeMap<ConversationId, Box<Place>>,
@@ -115,17 +114,6 @@ pub struct Client {
     pub(crate) thens: Thens,
 }
 
-/// What happened since the client was made, for statistics.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub struct Counts {
-    /// Events in states that do not expect them; they changed nothing.
-    pub unexpected_events: u64,
-    /// Connections given up because the process had been frozen.
-    pub zombie_sockets: u64,
-    /// Returns to the screen before the connection of the background ended.
-    pub grace_returns: u64,
-}
-
 impl Client {
     /// A client that was stopped, with what its store held. [`Input::Start`] makes it connect. Its
     /// app is in the foreground until it says otherwise.
@@ -161,7 +149,6 @@ impl Client {
             is_errand: false,
             is_fresh: false,
             indicator: Indicator::Stopped,
-            counts: Counts::default(),
             account,
             places: places.collect(),
             outbox: Outbox::restored(outgoing, now.mono.0),
@@ -322,18 +309,6 @@ impl Client {
         self.is_open
     }
 
-    /// What happened so far.
-    #[must_use]
-    pub fn counts(&self) -> Counts {
-        self.counts
-    }
-
-    /// Whole packets whose body could not be read.
-    #[must_use]
-    pub fn unreadable_packets(&self) -> u64 {
-        self.metrics.unreadable.values().copied().map(u64::from).sum()
-    }
-
     /// Whether messages still go out by themselves: in the outbox and not failed.
     #[must_use]
     pub fn is_sending(&self) -> bool {
@@ -422,7 +397,7 @@ impl Client {
         let facts =
             Facts { vis, is_due: self.is_due(), is_open: self.is_open, is_wanted: self.is_wanted };
         let Some(next) = self.state.next(event, facts) else {
-            self.counts.unexpected_events += 1;
+            self.metrics.count(Metric::UnexpectedEvent);
             return false;
         };
         let was = std::mem::replace(&mut self.state, next);

@@ -218,7 +218,6 @@ impl Client {
     /// The process was frozen: its socket is dead, whatever it looks like.
     pub(crate) fn thawed(&mut self) {
         if self.has_line && self.state != State::Connecting {
-            self.counts.zombie_sockets += 1;
             self.metrics.count(Metric::ZombieSocket);
         }
         self.dialer.afresh(self.now.mono);
@@ -405,7 +404,6 @@ impl Client {
             self.clear_notifications(conversation);
         }
         if self.is_open && self.app.budget().is_some() {
-            self.counts.grace_returns += 1;
             self.metrics.count(Metric::GraceReturn);
         }
         self.app.foreground(conversation);

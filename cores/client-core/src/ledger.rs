@@ -11,6 +11,8 @@
 mod memory;
 mod note;
 #[cfg(test)]
+pub(crate) mod samples;
+#[cfg(test)]
 mod tests;
 
 use serde::{Deserialize, Serialize};

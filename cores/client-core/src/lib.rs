@@ -56,7 +56,7 @@ mod unreadable;
 
 pub use addresses::{Addresses, Race, Turn};
 pub use amending::Amendment;
-pub use client::{Client, Counts};
+pub use client::Client;
 pub use event::{Ended, Event, FailReason, Indicator, NeedToken};
 pub use io::{
     Commit, Config, ConnectionId, Dial, Draft, Identity, Input, KeepAlive, Notification, Output,

@@ -47,6 +47,12 @@ impl Metrics {
         }
     }
 
+    /// How often it was counted since the server was told.
+    #[cfg(test)]
+    pub(crate) fn counted(&self, metric: Metric) -> u64 {
+        self.counts.iter().filter(|((counted, _), _)| *counted == metric).map(|(_, n)| n).sum()
+    }
+
     pub(crate) fn is_empty(&self) -> bool {
         self.counts.is_empty()
     }

@@ -1,6 +1,6 @@
 //! A whole packet whose body cannot be read: asked for again, then left out.
 
-use nightjar_model::{ByeReason, ConversationId, Reject, Seq};
+use nightjar_model::{ByeReason, ConversationId, Metric, Reject, Seq};
 use nightjar_wire::{Body, Kind, Packet, SERVER_SERIAL_MIN, body};
 
 use crate::incoming::Refusal;
@@ -11,6 +11,7 @@ impl Client {
     /// The connection is in step, only this packet is lost. Once may be bad luck on the way: a new
     /// connection brings it again. What stays unreadable must not end connections for ever.
     pub(crate) fn unreadable(&mut self, kind: Kind, serial: i32) {
+        self.metrics.count(Metric::UnreadablePacket);
         let times = self.metrics.unreadable.entry(kind).or_default();
         *times = times.saturating_add(1);
         // Entries are asked for again by themselves, and fewer of them.

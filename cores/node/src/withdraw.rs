@@ -190,7 +190,11 @@ impl Node {
         if is_shared_over(ctx, uid, cursor, read, &[])? {
             owed.push((NotificationId::conversation(id), id.clone(), read));
         }
-        for seq in ranges::places(&cursor.showing).rev().take(SHOWN_LOOKED_MAX) {
+        // Above the read marker only what was recalled, which has to be looked for.
+        let newest = || ranges::places(&cursor.showing).rev();
+        let was_read = newest().filter(|seq| *seq <= read);
+        let unread = newest().take_while(|seq| *seq > read);
+        for seq in was_read.chain(unread).take(SHOWN_LOOKED_MAX) {
             if owed.len() >= NAMED_MAX {
                 break;
             }
@@ -199,7 +203,7 @@ impl Node {
                 owed.push((NotificationId::message(entry.message_id), id.clone(), seq));
             }
         }
-        owed.reverse();
+        owed.sort_by_key(|(_, _, seq)| *seq);
         Ok(owed)
     }
 

@@ -79,6 +79,10 @@ metrics! {
     TimeToSync = "time_to_sync_ms" Histogram;
     /// From the app coming to the screen to an up-to-date list.
     ForegroundToFresh = "fg_to_fresh_ms" Histogram;
+    /// Events that the client's table of states does not list; they changed nothing.
+    UnexpectedEvent = "unexpected_event" Counter;
+    /// Whole packets whose body could not be read.
+    UnreadablePacket = "unreadable_packet" Counter;
     /// Sockets that looked alive and were thrown away after a freeze.
     ZombieSocket = "zombie_socket" Counter;
     /// Returns to the screen within the grace.

@@ -6,18 +6,9 @@ use proptest::prelude::*;
 
 use super::*;
 use crate::Ledger;
+use crate::ledger::samples::{mid, nid};
 
 const CHAT: &str = "d:alice:bob";
-
-fn mid(n: u64) -> MessageId {
-    let mut bytes = [7; 16];
-    bytes[8..].copy_from_slice(&n.to_be_bytes());
-    MessageId::from_bytes(bytes)
-}
-
-fn nid(n: u64) -> NotificationId {
-    NotificationId::message(mid(n))
-}
 
 fn chat() -> ConversationId {
     ConversationId::parse(CHAT).unwrap()

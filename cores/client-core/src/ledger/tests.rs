@@ -2,17 +2,8 @@
 
 use nightjar_model::Metric;
 
+use super::samples::{mid, nid};
 use super::*;
-
-fn mid(n: u64) -> MessageId {
-    let mut bytes = [7; 16];
-    bytes[8..].copy_from_slice(&n.to_be_bytes());
-    MessageId::from_bytes(bytes)
-}
-
-fn nid(n: u64) -> NotificationId {
-    NotificationId::message(mid(n))
-}
 
 fn chat() -> ConversationId {
     ConversationId::parse("d:alice:bob").unwrap()

@@ -1,5 +1,6 @@
 //! Leaving the screen and coming back, at every point of the way.
 
+use nightjar_model::Metric;
 use nightjar_wire::{Body, Kind};
 
 use super::play::{Network, Stage};
@@ -137,7 +138,7 @@ fn a_quick_return_keeps_the_connection() {
         }
         assert_eq!(stage.client.state(), State::OnlineFg, "the background's timers are gone");
         assert_eq!(stage.dials.len(), 1);
-        assert_eq!(stage.client.counts().grace_returns, 1);
+        assert_eq!(stage.counted(Metric::GraceReturn), 1);
     }
 }
 
@@ -257,11 +258,11 @@ fn what_is_written_while_suspended_opens_the_store_and_closes_it_again() {
 fn a_resumed_process_does_not_trust_its_socket() {
     let mut stage = Stage::online();
     stage.happens(Input::Resumed);
-    assert_eq!((stage.dials.len(), stage.client.counts().zombie_sockets), (2, 1));
+    assert_eq!((stage.dials.len(), stage.counted(Metric::ZombieSocket)), (2, 1));
     stage.everything_arrives();
     stage.enters_background(25_000);
     stage.freezes(40_000);
-    assert_eq!(stage.client.counts().zombie_sockets, 2);
+    assert_eq!(stage.counted(Metric::ZombieSocket), 2);
     while stage.commits() {}
     assert_eq!(stage.client.state(), State::Suspended, "its time is long over");
     assert_eq!(stage.dials.len(), 2);
@@ -300,8 +301,8 @@ fn behind_a_locked_screen_nothing_is_seen() {
 #[test]
 fn what_is_unexpected_is_counted_and_changes_nothing() {
     let mut stage = Stage::online();
-    let before = stage.client.counts().unexpected_events;
+    let before = stage.counted(Metric::UnexpectedEvent);
     stage.happens(Input::Start);
-    assert_eq!(stage.client.counts().unexpected_events, before + 1);
+    assert_eq!(stage.counted(Metric::UnexpectedEvent), before + 1);
     assert_eq!(stage.client.state(), State::OnlineFg);
 }

@@ -4,8 +4,8 @@ use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use bytes::Bytes;
 use nightjar_model::{
-    ClientMsgId, ConversationId, DeviceId, GroupId, Mono, NotificationId, Now, Secret, Seq, Target,
-    Uid, WallMs,
+    ClientMsgId, ConversationId, DeviceId, GroupId, Metric, Mono, NotificationId, Now, Secret, Seq,
+    Target, Uid, WallMs,
 };
 use nightjar_session::Input as ServerInput;
 
@@ -561,6 +561,12 @@ impl Stage {
             _ => None,
         });
         links.collect()
+    }
+
+    /// How often the client counted it: what it told the server, and what it has not yet.
+    pub(super) fn counted(&self, metric: Metric) -> u64 {
+        let told = self.server.measured.iter().filter(|measure| measure.metric == metric);
+        told.map(|measure| measure.count).sum::<u64>() + self.client.metrics.counted(metric)
     }
 
     pub(super) fn has_event(&self, wanted: impl Fn(&Event) -> bool) -> bool {

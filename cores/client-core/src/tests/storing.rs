@@ -1,7 +1,7 @@
 //! What arrives is stored, then acknowledged; gaps are filled.
 
-use nightjar_model::Seq;
 use nightjar_model::sabotage::{self, Sabotage};
+use nightjar_model::{Metric, Seq};
 use nightjar_wire::{Body, Kind, Packet, body};
 
 use super::play::Stage;
@@ -301,7 +301,7 @@ fn what_can_never_be_read_costs_two_connections_and_is_left_out() {
     let place = &stage.client.places[chat];
     assert_eq!((place.stored, place.has_gap()), (6, false), "it is no hole for ever");
     assert_eq!(stage.server.cursors[chat].stored, 6);
-    assert!(stage.client.unreadable_packets() > 3);
+    assert!(stage.counted(Metric::UnreadablePacket) > 3);
 }
 
 #[test]

@@ -335,3 +335,21 @@ fn what_was_pushed_after_a_withdrawal_is_not_forgotten_with_its_confirmation() {
         play.take_pushes().into_iter().flat_map(|push| push.request.data.wd).collect();
     assert!(taken_back.contains(&shared), "{taken_back:?}");
 }
+
+#[test]
+fn what_is_unread_does_not_hide_what_was_read_below_it() {
+    let mut play = Play::start();
+    play.phone("bob/phone");
+    play.online("bob/laptop");
+    play.online("bob/phone");
+    play.background("bob/phone", -1);
+    let first = play.says("alice", "bob");
+    // The phone posts each by itself, more than a withdrawal looks through.
+    let last = (0..300).map(|_| play.says("alice", "bob")).last().unwrap();
+    play.surfaced("bob/phone", &last.conversation, last.seq);
+    play.lose("bob/phone");
+    play.take_pushes();
+    play.read("bob/laptop", &first.conversation, first.seq);
+    play.take_pushes();
+    assert_eq!(play.online("bob/phone").withdraw, [nid(&first)]);
+}
