@@ -4,7 +4,7 @@ use nightjar_model::{AppStateReport, ClientMsgId, Command, NotificationId, SendC
 use nightjar_store_memory::Crash;
 
 use crate::acts::{target, uid};
-use crate::phone::{Phone, PhoneNo};
+use crate::phone::{App, Phone, PhoneNo};
 use crate::play::Play;
 use crate::provider::Mood;
 use crate::world::{Weather, What, World};
@@ -13,6 +13,11 @@ use crate::world::{Weather, What, World};
 const PEOPLE: [&str; 6] = ["alice", "bob", "carol", "dave", "erin", "frank"];
 /// A sentence from nobody is as good as another.
 const WORDS: [&str; 8] = ["hello", "are you there", "yes", "no", "later", "now", "look", "ok"];
+
+/// People act from then on,
+const ARRIVED_MS: u64 = 3_000;
+/// or once everybody got in, but not later than this.
+const ARRIVED_WITHIN_MS: u64 = 60_000;
 
 impl World {
     /// A world in which everything may go wrong, drawn from the seed.
@@ -31,11 +36,24 @@ impl World {
         self.start_server();
         self.people_arrive();
         self.acts_until_ms = self.rng.u64(60_000..900_000);
-        self.agenda.at(3_000, What::Act);
+        self.run_until(ARRIVED_MS);
+        while !self.have_arrived() && self.agenda.now_ms() < ARRIVED_WITHIN_MS {
+            self.run_until(self.agenda.now_ms() + 1_000);
+        }
+        self.agenda.after(0, What::Act);
         // A night makes it longer.
         while self.violation.is_none() && self.agenda.now_ms() < self.acts_until_ms {
             self.run_until(self.acts_until_ms);
         }
+    }
+
+    /// Every first login was answered. The server starts a device it never saw at the newest
+    /// entries of that moment, and the checks ask for all: so nothing is written before.
+    fn have_arrived(&self) -> bool {
+        self.phones.iter().all(|phone| match &phone.app {
+            Some(App::Ours(client)) => client.is_online(),
+            _ => true,
+        })
     }
 
     fn people_arrive(&mut self) {
