@@ -11,11 +11,13 @@
 
 mod answers;
 mod apns;
+mod bearer;
 mod clock;
 mod config;
 mod console;
 mod fcm;
 mod jwt;
+mod oauth;
 mod overrides;
 mod providers;
 #[cfg(test)]

@@ -14,7 +14,7 @@ use tokio::net::TcpStream;
 use tokio::time::timeout;
 use tokio_rustls::TlsConnector;
 
-pub(crate) use http_client::{HttpClient, HttpError};
+pub(crate) use http_client::HttpClient;
 pub(crate) use stream::Stream;
 
 /// From the name look-up to the end of the TLS handshake.
@@ -62,6 +62,11 @@ impl Origin {
     /// The whole URL of a path that begins with a slash.
     pub(crate) fn url(&self, path: &str) -> String {
         format!("{}{path}", self.url)
+    }
+
+    /// The same, ready to be asked; the error says what is wrong.
+    pub(crate) fn uri(&self, path: &str) -> Result<Uri, &'static str> {
+        self.url(path).parse().map_err(|_| "makes no URL with a path behind it")
     }
 }
 

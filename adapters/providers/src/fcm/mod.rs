@@ -1,6 +1,5 @@
 //! Firebase Cloud Messaging, HTTP v1.
 
-mod access;
 mod account;
 mod codes;
 mod message;
@@ -8,29 +7,34 @@ mod message;
 #[cfg(test)]
 mod tests;
 
+use std::time::Duration;
+
 use bytes::Bytes;
 use http::header::{AUTHORIZATION, CONTENT_TYPE};
-use http::{HeaderMap, HeaderValue, Method, Request, StatusCode, Uri, response};
-use http_body_util::Full;
+use http::{HeaderMap, HeaderValue, StatusCode, Uri};
 use nightjar_push::{Answer, Outcome, PushRequest};
 use tokio::sync::Semaphore;
 
-use self::access::{Access, AccessTokens};
 use self::account::ServiceAccount;
+use crate::bearer::{Bearers, Bought};
 use crate::clock::wall_now;
 use crate::config::Table;
-use crate::transport::{HttpClient, HttpError, Origin};
-use crate::{AnswerFuture, FcmConfig, Provider, ProviderConfigError, answers};
+use crate::transport::{HttpClient, Origin};
+use crate::{AnswerFuture, FcmConfig, Provider, ProviderConfigError, answers, oauth};
 
 const BASE_URL: &str = "https://fcm.googleapis.com";
 
+/// An access token is replaced this long before it ends.
+const REFRESH_EARLY: Duration = Duration::from_secs(5 * 60);
 /// Requests of one credential under way at once; further ones wait for their turn.
 const IN_FLIGHT_MAX: usize = 256;
 
 /// One Firebase project.
 pub struct Fcm {
     send_url: Uri,
-    access: AccessTokens,
+    token_url: Uri,
+    account: ServiceAccount,
+    bearers: Bearers,
     http: HttpClient,
     turns: Semaphore,
 }
@@ -53,12 +57,14 @@ impl Fcm {
             (None, None) => return Err(file("holds no token_uri, and token_url is unset".into())),
         };
         let send_url = base
-            .url(&format!("/v1/projects/{}/messages:send", account.project_id))
-            .parse()
-            .map_err(|_| table.error("base_url", "makes no URL with a path behind it"))?;
+            .uri(&format!("/v1/projects/{}/messages:send", account.project_id))
+            .map_err(|reason| table.error("base_url", reason))?;
+        let token_url = token_url.uri("").map_err(|reason| table.error("token_url", reason))?;
         Ok(Self {
             send_url,
-            access: AccessTokens::new(token_url.url(""), account),
+            token_url,
+            account,
+            bearers: Bearers::new(REFRESH_EARLY),
             http: HttpClient::new(),
             turns: Semaphore::new(IN_FLIGHT_MAX),
         })
@@ -70,35 +76,26 @@ impl Fcm {
             return Answer::new(Outcome::TooLarge, "payload_too_large");
         };
         let body = Bytes::from(body.to_string());
-        let mut rejected = None;
-        loop {
-            let access = match self.access.current(&self.http, rejected).await {
-                Ok(access) => access,
-                Err(answer) => return answer,
-            };
-            let answer = match self.send(&access, body.clone()).await {
-                Ok((head, body)) => answer(request, &head.headers, head.status, &body),
-                Err(error) => return Answer::new(Outcome::Retry, error.as_str()),
-            };
-            if answer.outcome != Outcome::AuthExpired || rejected.is_some() {
-                return answer;
-            }
-            rejected = Some(access.number);
-        }
+        let send = |bearer| self.send(request, bearer, body.clone());
+        self.bearers.authorised(|| self.buy(), send).await
     }
 
-    async fn send(
-        &self,
-        access: &Access,
-        body: Bytes,
-    ) -> Result<(response::Parts, Bytes), HttpError> {
-        let mut request = Request::new(Full::new(body));
-        *request.method_mut() = Method::POST;
-        *request.uri_mut() = self.send_url.clone();
-        let headers = request.headers_mut();
-        headers.insert(AUTHORIZATION, access.value.clone());
-        headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
-        self.http.send(request).await
+    async fn buy(&self) -> Result<Bought, Answer> {
+        let assertion = self.account.assertion().map_err(|_| answers::unsignable())?;
+        // Both values consist of characters that a form keeps, except the colons.
+        let form = format!(
+            "grant_type=urn%3Aietf%3Aparams%3Aoauth%3Agrant-type%3Ajwt-bearer&assertion={assertion}"
+        );
+        oauth::buy(&self.http, &self.token_url, form).await
+    }
+
+    async fn send(&self, request: &PushRequest, bearer: HeaderValue, body: Bytes) -> Answer {
+        let json = HeaderValue::from_static("application/json");
+        let headers = HeaderMap::from_iter([(AUTHORIZATION, bearer), (CONTENT_TYPE, json)]);
+        match self.http.post(&self.send_url, headers, body).await {
+            Ok((head, body)) => answer(request, &head.headers, head.status, &body),
+            Err(error) => Answer::new(Outcome::Retry, error.as_str()),
+        }
     }
 }
 

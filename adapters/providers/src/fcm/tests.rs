@@ -6,7 +6,6 @@ use std::time::Duration;
 use nightjar_provider_servers::{FcmServer, PROJECT_ID, Recorded, Script};
 use serde_json::json;
 
-use super::access::REFRESH_EARLY;
 use super::codes::{About, ROWS, Row};
 use super::*;
 use crate::samples;
@@ -131,7 +130,7 @@ async fn a_token_refused_twice_is_not_tried_a_third_time() {
     let server = FcmServer::start().await;
     let fcm = open(&server);
     server.answer_always("*", Script::google(401, "UNAUTHENTICATED", "no"));
-    assert_eq!(push(&fcm, "t1").await.outcome, Outcome::AuthExpired);
+    assert_eq!(push(&fcm, "t1").await.outcome, Outcome::ConfigError);
     assert_eq!((server.token_requests().len(), server.requests().len()), (2, 2));
 }
 
@@ -194,8 +193,11 @@ async fn every_row_has_its_outcome() {
         let server = FcmServer::start().await;
         server.answer_always("t1", script(row));
         let answer = push(&open(&server), "t1").await;
-        assert_eq!((answer.outcome, answer.reason.as_str()), (row.outcome, row.code), "{row:?}");
-        let attempts = if row.outcome == Outcome::AuthExpired { 2 } else { 1 };
+        let (outcome, attempts) = match row.outcome {
+            Outcome::AuthExpired => (Outcome::ConfigError, 2),
+            outcome => (outcome, 1),
+        };
+        assert_eq!((answer.outcome, answer.reason.as_str()), (outcome, row.code), "{row:?}");
         assert_eq!(server.requests().len(), attempts, "{row:?}");
         let quota_wait = (row.status == 429).then_some(60_000);
         assert_eq!(answer.retry_after_ms, quota_wait, "{row:?}");

@@ -7,7 +7,7 @@ use std::task::{Context, Poll};
 use std::time::Duration;
 
 use bytes::Bytes;
-use http::{Request, Uri, response};
+use http::{HeaderMap, Method, Request, Uri, response};
 use http_body_util::{BodyExt as _, Full, Limited};
 use hyper_util::client::legacy::Client;
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
@@ -61,6 +61,20 @@ impl HttpClient {
             .timer(TokioTimer::new())
             .build(Connector::new(&[ALPN_H2, ALPN_HTTP1]));
         Self { client }
+    }
+
+    /// [`HttpClient::send`] of a POST.
+    pub(crate) async fn post(
+        &self,
+        url: &Uri,
+        headers: HeaderMap,
+        body: Bytes,
+    ) -> Result<(response::Parts, Bytes), HttpError> {
+        let mut request = Request::new(Full::new(body));
+        *request.method_mut() = Method::POST;
+        *request.uri_mut() = url.clone();
+        *request.headers_mut() = headers;
+        self.send(request).await
     }
 
     /// One request and its whole answer, within [`ANSWER_WITHIN`].
