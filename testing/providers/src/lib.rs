@@ -1,19 +1,23 @@
 //! Recording push services on loopback, for tests: an APNs that speaks HTTP/2 with prior
-//! knowledge and an FCM, with its token endpoint, that speaks HTTP/1.1 or that.
+//! knowledge, and the others, with their token endpoints, that speak HTTP/1.1 or that.
 //!
-//! Both take a free port, verify the signatures they are shown, record every request and answer
-//! as scripted per device token; without a script they behave like the real service. Waiting is
-//! for a state of the record, never for time.
+//! Each takes a free port, verifies the signatures it is shown, records every request and answers
+//! as scripted per device token; without a script it behaves like the real service and refuses
+//! what that would refuse. Waiting is for a state of the record, never for time.
 //!
 //! Deliberately absent: the product. This crate knows the providers' pages only.
+//!
+//! Read [`VendorServer`] first; a new vendor implements the trait beside it in a file of its own.
 
 mod apns;
+mod bearer;
 mod fcm;
 mod jwt;
 pub mod keys;
 mod raw;
 mod record;
 mod script;
+mod vendor;
 
 pub use apns::{ApnsServer, ConnectionSeen, KEY_ID, TEAM_ID, TOPIC};
 pub use fcm::{FcmServer, PROJECT_ID};
@@ -21,3 +25,4 @@ pub use jwt::Token;
 pub use raw::GoAwayPlan;
 pub use record::{Record, Recorded};
 pub use script::Script;
+pub use vendor::VendorServer;
