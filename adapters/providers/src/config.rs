@@ -2,10 +2,11 @@
 
 use std::collections::BTreeMap;
 use std::fmt;
-use std::path::PathBuf;
 
 use nightjar_model::Environment;
 use serde::{Deserialize, Serialize};
+
+use crate::KeyFile;
 
 /// The named credentials of every provider. All maps are empty by default.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
@@ -30,7 +31,7 @@ pub struct ApnsConfig {
     /// The ten characters of the key.
     pub key_id: String,
     /// The `.p8` file: a P-256 key, PKCS#8, PEM.
-    pub key_file: PathBuf,
+    pub key_file: KeyFile,
     /// The app's bundle id.
     pub topic: String,
     /// For bindings that do not say theirs. Default: `production`.
@@ -53,7 +54,7 @@ pub struct FcmConfig {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub token_url: Option<String>,
     /// The JSON key file of a service account that may send.
-    pub service_account_file: PathBuf,
+    pub service_account_file: KeyFile,
 }
 
 /// A credential that cannot be used.

@@ -16,10 +16,14 @@ mod clock;
 mod config;
 mod console;
 mod fcm;
+mod health;
 mod jwt;
+mod key_file;
 mod oauth;
+mod opening;
 mod overrides;
 mod providers;
+mod receipt;
 #[cfg(test)]
 mod samples;
 mod transport;
@@ -27,13 +31,18 @@ mod transport;
 use std::future::Future;
 use std::pin::Pin;
 
+use nightjar_model::WallMs;
 use nightjar_push::{Answer, PushRequest};
 
 pub use apns::Apns;
 pub use config::{ApnsConfig, FcmConfig, ProviderConfigError, PushConfig};
 pub use console::{CONSOLE_PUSHES_MAX, Console, ConsolePush};
 pub use fcm::Fcm;
+pub use health::{Failure, Health};
+pub use key_file::KeyFile;
+pub use opening::{OpenError, open_one, shown};
 pub use providers::Providers;
+pub use receipt::{RECEIPTS_MAX, Receipt, ReceiptError, ReceiptEvent, ReceiptRequest};
 
 /// What a [`Provider`] answers with, later.
 pub type AnswerFuture<'a> = Pin<Box<dyn Future<Output = Answer> + Send + 'a>>;
@@ -48,4 +57,17 @@ pub trait Provider: Send + Sync {
     /// Always ends, within about thirty seconds at the very worst, and never fails otherwise than
     /// by its answer. Dropping the future gives the request up.
     fn push<'a>(&'a self, request: &'a PushRequest) -> AnswerFuture<'a>;
+
+    /// Reads what the vendor reports later, once it proved that it is the vendor. `now` is for the
+    /// age of signatures.
+    ///
+    /// # Errors
+    /// [`ReceiptError`]; nothing of the report counts then.
+    fn receipts(
+        &self,
+        _request: &ReceiptRequest<'_>,
+        _now: WallMs,
+    ) -> Result<Vec<Receipt>, ReceiptError> {
+        Err(ReceiptError::NotOffered)
+    }
 }

@@ -137,13 +137,13 @@ fn start_decider(
     console: Option<Arc<Console>>,
     clock: Clock,
 ) -> anyhow::Result<(Decider, Arc<Counters>)> {
-    let mut providers = Providers::open(&config.push.providers())?;
+    let providers = Providers::open(&config.push.providers())?;
     let mut fallback = None;
     if let Some(console) = console {
         providers.insert(CONSOLE, console);
         fallback = Some(BindingKey { provider: CONSOLE.into(), credential: CONSOLE.into() });
     }
-    let credentials: BTreeSet<BindingKey> = providers.keys().cloned().collect();
+    let credentials: BTreeSet<BindingKey> = providers.keys().into_iter().collect();
     let pusher = Pusher::new(tokio::runtime::Handle::current(), move |request| {
         let providers = providers.clone();
         Box::pin(async move { providers.push(&request).await })

@@ -72,8 +72,8 @@ impl Apns {
         }
         let topic = HeaderValue::from_str(&config.topic).ok().filter(|topic| !topic.is_empty());
         let topic = topic.ok_or_else(|| table.error("topic", "is not a bundle id"))?;
-        let pem = std::fs::read(&config.key_file).map_err(|e| table.error("key_file", e))?;
-        let token = ProviderToken::new(&config.team_id, &config.key_id, &pem)
+        let pem = config.key_file.read().map_err(|reason| table.error("key_file", reason))?;
+        let token = ProviderToken::new(&config.team_id, &config.key_id, pem.expose())
             .map_err(|reason| table.error("key_file", reason))?;
         let channel = |url: &str| {
             let origin = Origin::parse(url).map_err(|reason| table.error("base_url", reason))?;

@@ -19,7 +19,7 @@ fn config(server: &ApnsServer) -> ApnsConfig {
         base_url: Some(server.base_url()),
         team_id: TEAM_ID.into(),
         key_id: KEY_ID.into(),
-        key_file: server.key_file(),
+        key_file: server.key_file().into(),
         topic: TOPIC.into(),
         environment: Environment::Production,
     }
@@ -196,7 +196,7 @@ async fn what_is_wrong_with_a_table_is_named() {
     std::fs::write(&not_a_key, "hello").unwrap();
     let told = [
         told(ApnsConfig { base_url: Some("http://192.0.2.1".into()), ..good.clone() }),
-        told(ApnsConfig { key_file: not_a_key, ..good.clone() }),
+        told(ApnsConfig { key_file: not_a_key.into(), ..good.clone() }),
         told(ApnsConfig { key_file: "missing.p8".into(), ..good.clone() }),
         told(ApnsConfig { team_id: "a b".into(), ..good.clone() }),
         told(ApnsConfig { key_id: String::new(), ..good.clone() }),

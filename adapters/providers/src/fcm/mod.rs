@@ -49,8 +49,8 @@ impl Fcm {
         let base = Origin::parse(config.base_url.as_deref().unwrap_or(BASE_URL))
             .map_err(|reason| table.error("base_url", reason))?;
         let file = |reason: String| table.error("service_account_file", reason);
-        let json = std::fs::read(&config.service_account_file).map_err(|e| file(e.to_string()))?;
-        let account = ServiceAccount::new(&json).map_err(file)?;
+        let json = config.service_account_file.read().map_err(file)?;
+        let account = ServiceAccount::new(json.expose()).map_err(file)?;
         let token_url = match (&config.token_url, &account.token_uri) {
             (Some(url), _) => Origin::parse(url).map_err(|e| table.error("token_url", e))?,
             (None, Some(uri)) => Origin::parse(uri).map_err(|e| file(format!("token_uri {e}")))?,

@@ -15,7 +15,7 @@ fn config(server: &FcmServer) -> FcmConfig {
     FcmConfig {
         base_url: Some(server.base_url()),
         token_url: None,
-        service_account_file: server.service_account_file(),
+        service_account_file: server.service_account_file().into(),
     }
 }
 
@@ -263,7 +263,7 @@ async fn what_is_wrong_with_a_table_is_named() {
     let file = directory.path().join("account.json");
     let account = |text: &str| {
         std::fs::write(&file, text).unwrap();
-        told(FcmConfig { service_account_file: file.clone(), ..good.clone() })
+        told(FcmConfig { service_account_file: file.clone().into(), ..good.clone() })
     };
     let text = std::fs::read_to_string(server.service_account_file()).unwrap();
     let mut no_uri: serde_json::Value = serde_json::from_str(&text).unwrap();
