@@ -20,9 +20,9 @@ const PULLS_MAX: u32 = 8;
 /// Entries of one pull.
 const PULL_ENTRIES_MAX: u64 = 64;
 
-/// All conversations of one connection.
+/// All conversations of one connection, whatever protocol it speaks.
 #[derive(Debug, Default)]
-pub(crate) struct Deliveries {
+pub struct Deliveries {
     flows: BTreeMap<ConversationId, Box<Flow>>,
     /// Conversations with more to give, the longest waiting first; each once.
     lagging: VecDeque<ConversationId>,
@@ -34,23 +34,29 @@ pub(crate) struct Deliveries {
 
 /// Entries to ask the lanes for.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Pull {
-    pub(crate) conversation: ConversationId,
-    pub(crate) after: Seq,
-    pub(crate) limit: u64,
+pub struct Pull {
+    /// Where.
+    pub conversation: ConversationId,
+    /// Above this place.
+    pub after: Seq,
+    /// How many, at most.
+    pub limit: u64,
 }
 
 /// What a client says it has, as it wrote it.
 #[derive(Debug, Clone)]
-pub(crate) struct Claim {
-    pub(crate) conversation: ConversationId,
-    pub(crate) stored: Seq,
-    pub(crate) surfaced: Seq,
+pub struct Claim {
+    /// Where.
+    pub conversation: ConversationId,
+    /// It keeps everything up to here.
+    pub stored: Seq,
+    /// It showed everything up to here.
+    pub surfaced: Seq,
 }
 
 impl Deliveries {
     /// The answer to a hello: plans the newest of what the device has not stored.
-    pub(crate) fn start(&mut self, backlog: Vec<Backlog>) {
+    pub fn start(&mut self, backlog: Vec<Backlog>) {
         let mut left = limits::BACKLOG_TOTAL_MAX;
         for missing in backlog {
             if self.flows.len() >= CONVERSATIONS_MAX {
@@ -69,7 +75,7 @@ impl Deliveries {
     }
 
     /// A new entry; answers it if it is to be delivered now.
-    pub(crate) fn wake(&mut self, delivery: Delivery) -> Option<Delivery> {
+    pub fn wake(&mut self, delivery: Delivery) -> Option<Delivery> {
         let (conversation, seq) = (&delivery.entry.conversation, delivery.entry.seq);
         let flow = self.flow(conversation, seq.checked_sub(1)?)?;
         flow.pin(seq);
@@ -85,7 +91,7 @@ impl Deliveries {
     }
 
     /// This connection wrote an entry: it has it, and gets no delivery of it.
-    pub(crate) fn sent(&mut self, conversation: &ConversationId, seq: Seq) {
+    pub fn sent(&mut self, conversation: &ConversationId, seq: Seq) {
         let Some(base) = seq.checked_sub(1) else { return };
         let is_new = !self.flows.contains_key(conversation);
         let Some(flow) = self.flow(conversation, base) else { return };
@@ -97,14 +103,14 @@ impl Deliveries {
     }
 
     /// The client got the places in an answer, so it may acknowledge them.
-    pub(crate) fn shown(&mut self, conversation: &ConversationId, first: Seq, last: Seq) {
+    pub fn shown(&mut self, conversation: &ConversationId, first: Seq, last: Seq) {
         if let Some(flow) = self.flows.get_mut(conversation) {
             flow.given.insert(first, last);
         }
     }
 
     /// The next entries to ask the lanes for, if the window is open.
-    pub(crate) fn next_pull(&mut self) -> Option<Pull> {
+    pub fn next_pull(&mut self) -> Option<Pull> {
         if self.pulls >= PULLS_MAX || self.window.room() == 0 {
             return None;
         }
@@ -121,7 +127,7 @@ impl Deliveries {
     }
 
     /// The answer to a pull; answers what is to be delivered now, in order.
-    pub(crate) fn pulled(
+    pub fn pulled(
         &mut self,
         conversation: &ConversationId,
         deliveries: Vec<Delivery>,
@@ -159,7 +165,7 @@ impl Deliveries {
 
     /// A pull was refused. With `retry` the same is asked again later, else when something new
     /// comes.
-    pub(crate) fn pull_refused(&mut self, conversation: &ConversationId, retry: bool) {
+    pub fn pull_refused(&mut self, conversation: &ConversationId, retry: bool) {
         let Some((flow, _)) = self.end_pull(conversation) else { return };
         if !retry {
             flow.head = flow.cursor;
@@ -168,7 +174,7 @@ impl Deliveries {
     }
 
     /// What the client says it has; answers what is true and new of it.
-    pub(crate) fn ack(&mut self, claims: Vec<Claim>) -> Vec<AckItem> {
+    pub fn ack(&mut self, claims: Vec<Claim>) -> Vec<AckItem> {
         let mut news = Vec::new();
         for claim in claims {
             let Some(flow) = self.flows.get_mut(&claim.conversation) else { continue };

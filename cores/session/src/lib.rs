@@ -10,6 +10,9 @@
 //!
 //! Deliberately absent: sockets, clocks, tokens' signatures, storage, any rule about messaging.
 //!
+//! What any protocol's connection does with entries, acknowledgements and a window is
+//! [`Deliveries`]; the other gateways use it too.
+//!
 //! Read [`Input`], [`Output`] and [`Session`] first.
 
 mod answers;
@@ -30,5 +33,6 @@ mod unreadable;
 mod window;
 mod withdrawals;
 
+pub use deliveries::{Claim, Deliveries, Pull};
 pub use io::{Claims, Form, Frame, Input, Output, RequestId, SessionConfig};
 pub use session::Session;
