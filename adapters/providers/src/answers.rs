@@ -4,7 +4,7 @@ use std::time::SystemTime;
 
 use http::{HeaderMap, StatusCode, header};
 use nightjar_model::Secret;
-use nightjar_push::{Answer, Outcome};
+use nightjar_push::{Answer, Outcome, Scope};
 
 /// The most characters of a vendor's raw words that are kept.
 const VENDOR_CHARS_MAX: usize = 200;
@@ -20,6 +20,14 @@ pub(crate) fn by_status(status: StatusCode) -> Outcome {
         429 => Outcome::Throttled,
         400..=499 => Outcome::Reject,
         _ => Outcome::Retry,
+    }
+}
+
+/// Who has to wait when nothing more is known: keys and rights are those of all messages.
+pub(crate) fn scope(outcome: Outcome) -> Scope {
+    match outcome {
+        Outcome::AuthExpired | Outcome::ConfigError => Scope::Credential,
+        _ => Scope::Message,
     }
 }
 
@@ -54,7 +62,7 @@ pub(crate) fn retry_after_ms(headers: &HeaderMap) -> Option<u64> {
 
 /// An answer this side gives because the keys cannot do what they are for.
 pub(crate) fn unsignable() -> Answer {
-    Answer::new(Outcome::ConfigError, "signing_failed")
+    Answer::new(Outcome::ConfigError, "signing_failed").about(Scope::Credential)
 }
 
 #[cfg(test)]

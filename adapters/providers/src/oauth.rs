@@ -6,7 +6,7 @@ use bytes::Bytes;
 use http::header::CONTENT_TYPE;
 use http::{HeaderMap, HeaderValue, StatusCode, Uri};
 use nightjar_model::Secret;
-use nightjar_push::{Answer, Outcome};
+use nightjar_push::{Answer, Outcome, Scope};
 use serde::Deserialize;
 
 use crate::answers;
@@ -29,19 +29,25 @@ pub(crate) async fn buy(http: &HttpClient, url: &Uri, form: String) -> Result<Bo
     let (head, body) = http
         .post(url, headers, Bytes::from(form))
         .await
-        .map_err(|error| Answer::new(Outcome::Retry, format!("token_{}", error.as_str())))?;
+        .map_err(|error| unbought(format!("token_{}", error.as_str())))?;
     if head.status != StatusCode::OK {
         return Err(Answer {
             vendor: answers::vendor(&body, &Secret::default()),
             retry_after_ms: answers::retry_after_ms(&head.headers),
-            ..Answer::new(refused(head.status), format!("token_http_{}", head.status.as_u16()))
+            outcome: refused(head.status),
+            ..unbought(format!("token_http_{}", head.status.as_u16()))
         });
     }
-    let malformed = || Answer::new(Outcome::Retry, "token_malformed_answer");
+    let malformed = || unbought("token_malformed_answer");
     let answer: TokenAnswer = serde_json::from_slice(&body).map_err(|_| malformed())?;
     let value = Secret::new(format!("Bearer {}", answer.access_token.expose()));
     let life = Duration::from_secs(answer.expires_in.unwrap_or(EXPIRES_IN_S));
     Bought::new(&value, life).map_err(|_| malformed())
+}
+
+/// Without a token nothing is pushed: no request left, and none can.
+fn unbought(reason: impl Into<String>) -> Answer {
+    Answer::unsent(reason).about(Scope::Credential)
 }
 
 /// A token endpoint refuses an account or a key for good, everything else for now.

@@ -29,7 +29,7 @@ pub use document::{
     template_from_json,
 };
 pub use nightjar_model::{Display, DueReason, PushPolicy};
-pub use outcome::{Answer, Outcome};
+pub use outcome::{Answer, Outcome, Scope};
 pub use queue::{Attempts, Next, PushKey, PushLane, Queue, Ticket};
 pub use quiet::{is_quiet, is_time_zone};
 pub use render::{

@@ -53,11 +53,28 @@ impl Outcome {
     }
 }
 
+/// What an answer that is not "taken" is about: who has to wait.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Default)]
+pub enum Scope {
+    /// This message; the next one may fare better.
+    #[default]
+    Message,
+    /// Everything for this device: its own rate or quota is used up.
+    Device,
+    /// Everything under this credential: the vendor throttles or refuses all of it.
+    Credential,
+}
+
 /// A provider's answer to one request.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Answer {
     /// What it means.
     pub outcome: Outcome,
+    /// Who has to wait, where somebody has to.
+    pub scope: Scope,
+    /// The request certainly did not reach the vendor. Of an [`Outcome::Retry`] without it, the
+    /// vendor may have taken the message all the same; every other refusal is certain.
+    pub unsent: bool,
     /// The vendor's own name for it, or ours where it has none (`timeout`, `connection_failed`).
     pub reason: String,
     /// The vendor's id of the message, or its raw words, shortened; never a token.
@@ -74,10 +91,30 @@ impl Answer {
     pub fn new(outcome: Outcome, reason: impl Into<String>) -> Self {
         Self {
             outcome,
+            scope: Scope::Message,
+            unsent: false,
             reason: reason.into(),
             vendor: String::new(),
             retry_after_ms: None,
             dead_since: None,
         }
+    }
+
+    /// The same answer, about more than its message.
+    #[must_use]
+    pub fn about(self, scope: Scope) -> Self {
+        Self { scope, ..self }
+    }
+
+    /// No request was made: there was no connection, or nothing of it was processed.
+    #[must_use]
+    pub fn unsent(reason: impl Into<String>) -> Self {
+        Self { unsent: true, ..Self::new(Outcome::Retry, reason) }
+    }
+
+    /// Whether the vendor may have taken the message although it did not say so.
+    #[must_use]
+    pub fn may_have_arrived(&self) -> bool {
+        self.outcome == Outcome::Retry && !self.unsent
     }
 }

@@ -13,10 +13,6 @@ use crate::render::Trim;
 const RETRY_FIRST_MS: u64 = 1_000;
 /// The longest wait without a word from the provider.
 const RETRY_MS_MAX: u64 = 30_000;
-/// Wait when a quota is used up and the provider does not say for how long.
-const THROTTLED_MS: u64 = 60_000;
-/// Wait for an operator to mend keys or rights.
-const CONFIG_MS: u64 = 60_000;
 /// A provider may ask for no more than this.
 const RETRY_AFTER_MS_MAX: u64 = 3_600_000;
 
@@ -293,21 +289,17 @@ impl Queue {
 
 /// The table of outcomes.
 fn next_of(attempts: &mut Attempts, answer: &Answer, now: Mono, jitter: u8) -> Next {
-    let later = |attempts: &mut Attempts, wait_ms: u64| {
-        attempts.tries += 1;
-        let asked = answer.retry_after_ms.map(|ms| ms.min(RETRY_AFTER_MS_MAX));
-        Next::Later { at: now.after(asked.unwrap_or(wait_ms)) }
-    };
     match answer.outcome {
         Outcome::Delivered => Next::Settle,
-        Outcome::Retry => {
+        Outcome::Retry | Outcome::Throttled | Outcome::AuthExpired | Outcome::ConfigError => {
             let doubled = RETRY_FIRST_MS << attempts.tries.min(10);
+            attempts.tries += 1;
             // Between three quarters and all of it, so that many do not return at once.
             let base = doubled.min(RETRY_MS_MAX);
-            later(attempts, base - base / 4 * u64::from(jitter) / 255)
+            let own_ms = base - base / 4 * u64::from(jitter) / 255;
+            let asked = answer.retry_after_ms.map(|ms| ms.min(RETRY_AFTER_MS_MAX));
+            Next::Later { at: now.after(asked.unwrap_or(own_ms)) }
         }
-        Outcome::Throttled => later(attempts, THROTTLED_MS),
-        Outcome::AuthExpired | Outcome::ConfigError => later(attempts, CONFIG_MS),
         Outcome::TokenInvalid => {
             // The dead binding leaves the device's list, so the next one takes its place; if it
             // may not be removed, it is stepped over.

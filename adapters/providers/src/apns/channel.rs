@@ -3,7 +3,7 @@
 use std::io;
 use std::sync::Arc;
 
-use nightjar_push::Outcome;
+use nightjar_push::{Answer, Outcome};
 use tokio::sync::Mutex;
 
 use super::link::{Link, LinkError, Reply};
@@ -27,11 +27,13 @@ pub(super) enum ChannelError {
 }
 
 impl ChannelError {
-    /// Everything passes with time, except a request that cannot be built.
-    pub(super) fn outcome(self) -> Outcome {
+    /// What it comes to for the push it was about: everything passes with time, except a request
+    /// that cannot be built.
+    pub(super) fn answer(self) -> Answer {
         match self {
-            Self::Malformed => Outcome::Reject,
-            _ => Outcome::Retry,
+            Self::Malformed => Answer::new(Outcome::Reject, self.as_str()),
+            Self::Connect | Self::Unprocessed => Answer::unsent(self.as_str()),
+            Self::Lost | Self::Timeout => Answer::new(Outcome::Retry, self.as_str()),
         }
     }
 

@@ -17,7 +17,7 @@ use tokio::sync::Semaphore;
 
 use self::channel::{Channel, ChannelError};
 use self::link::Reply;
-use self::reasons::{ErrorBody, Step, judge};
+use self::reasons::{ErrorBody, Step, judge, scope};
 use self::request::Prepared;
 use self::token::ProviderToken;
 use crate::config::Table;
@@ -138,7 +138,7 @@ impl Apns {
                     moves += 1;
                     continue;
                 }
-                Err(error) => return Answer::new(error.outcome(), error.as_str()),
+                Err(error) => return error.answer(),
             };
             let error = ErrorBody::read(&reply.body);
             let (outcome, step) = judge(reply.head.status, error.reason.as_deref());
@@ -178,11 +178,11 @@ fn answer(
         return Answer { vendor, ..Answer::new(outcome, "accepted") };
     }
     Answer {
-        outcome,
-        reason: answers::reason(error.reason.as_deref(), status),
+        scope: scope(outcome, error.reason.as_deref()),
         vendor: answers::vendor(&reply.body, &request.binding.token),
         retry_after_ms: answers::retry_after_ms(&reply.head.headers),
         dead_since: error.dead_since(status),
+        ..Answer::new(outcome, answers::reason(error.reason.as_deref(), status))
     }
 }
 

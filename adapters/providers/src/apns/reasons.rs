@@ -2,10 +2,10 @@
 
 use http::StatusCode;
 use nightjar_model::WallMs;
-use nightjar_push::Outcome;
+use nightjar_push::{Outcome, Scope};
 use serde::Deserialize;
 
-use crate::answers::by_status;
+use crate::answers::{self, by_status};
 
 /// What the provider does by itself when it reads an answer. Each repetition happens once per
 /// push; the second answer stands.
@@ -122,6 +122,15 @@ pub(super) fn judge(status: StatusCode, reason: Option<&str>) -> (Outcome, Step)
     }
 }
 
+/// Who has to wait. Apple: `TooManyRequests` were made consecutively to one device token.
+pub(super) fn scope(outcome: Outcome, reason: Option<&str>) -> Scope {
+    match reason {
+        Some("TooManyRequests") => Scope::Device,
+        Some("TooManyProviderTokenUpdates") => Scope::Credential,
+        _ => answers::scope(outcome),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -136,6 +145,15 @@ mod tests {
             })
             .collect();
         insta::assert_snapshot!(lines.join("\n"));
+    }
+
+    #[test]
+    fn who_has_to_wait() {
+        let of = |word: &'static str, outcome| scope(outcome, Some(word));
+        assert_eq!(of("TooManyRequests", Outcome::Throttled), Scope::Device);
+        assert_eq!(of("TooManyProviderTokenUpdates", Outcome::Throttled), Scope::Credential);
+        assert_eq!(of("InvalidProviderToken", Outcome::ConfigError), Scope::Credential);
+        assert_eq!(of("ServiceUnavailable", Outcome::Retry), Scope::Message);
     }
 
     #[test]

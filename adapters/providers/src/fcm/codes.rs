@@ -1,10 +1,10 @@
 //! What FCM answers mean.
 
 use http::StatusCode;
-use nightjar_push::Outcome;
+use nightjar_push::{Outcome, Scope};
 use serde::Deserialize;
 
-use crate::answers::by_status;
+use crate::answers::{self, by_status};
 
 /// What an `INVALID_ARGUMENT` is about.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -52,8 +52,16 @@ pub(super) const ROWS: &[Row] = {
     ]
 };
 
-/// What Google asks to wait at least, where a 429 does not say.
-pub(super) const QUOTA_WAIT_MS: u64 = 60_000;
+/// Who has to wait. Firebase: `QUOTA_EXCEEDED` is about the target of the message, Google's general
+/// word about the project; `THIRD_PARTY_AUTH_ERROR` about the targets of one platform.
+pub(super) fn scope(outcome: Outcome, code: Option<&str>) -> Scope {
+    match code {
+        Some("QUOTA_EXCEEDED") => Scope::Device,
+        Some("RESOURCE_EXHAUSTED") => Scope::Credential,
+        Some("THIRD_PARTY_AUTH_ERROR") => Scope::Message,
+        _ => answers::scope(outcome),
+    }
+}
 
 #[derive(Debug, Default, Deserialize)]
 struct Envelope {

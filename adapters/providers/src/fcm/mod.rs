@@ -94,7 +94,7 @@ impl Fcm {
         let headers = HeaderMap::from_iter([(AUTHORIZATION, bearer), (CONTENT_TYPE, json)]);
         match self.http.post(&self.send_url, headers, body).await {
             Ok((head, body)) => answer(request, &head.headers, head.status, &body),
-            Err(error) => Answer::new(Outcome::Retry, error.as_str()),
+            Err(error) => error.answer(),
         }
     }
 }
@@ -105,13 +105,11 @@ fn answer(request: &PushRequest, headers: &HeaderMap, status: StatusCode, body: 
         let vendor = verdict.name.unwrap_or_default();
         return Answer { vendor, ..Answer::new(Outcome::Delivered, "accepted") };
     }
-    let quota_wait = (verdict.outcome == Outcome::Throttled).then_some(codes::QUOTA_WAIT_MS);
     Answer {
-        outcome: verdict.outcome,
-        reason: answers::reason(verdict.code.as_deref(), status),
+        scope: codes::scope(verdict.outcome, verdict.code.as_deref()),
         vendor: answers::vendor(body, &request.binding.token),
-        retry_after_ms: answers::retry_after_ms(headers).or(quota_wait),
-        dead_since: None,
+        retry_after_ms: answers::retry_after_ms(headers),
+        ..Answer::new(verdict.outcome, answers::reason(verdict.code.as_deref(), status))
     }
 }
 

@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use nightjar_provider_servers::{FcmServer, PROJECT_ID, Recorded, Script};
+use nightjar_push::Scope;
 use serde_json::json;
 
 use super::codes::{About, ROWS, Row};
@@ -110,6 +111,7 @@ async fn a_hundred_senders_share_one_failure() {
     for push in pushes {
         let answer = push.await.unwrap();
         assert_eq!((answer.outcome, answer.retry_after_ms), (Outcome::Retry, Some(9000)));
+        assert_eq!((answer.scope, answer.may_have_arrived()), (Scope::Credential, false));
     }
     assert_eq!((server.token_requests().len(), server.requests().len()), (1, 0));
     assert_eq!(push(&fcm, "later").await.outcome, Outcome::Delivered);
@@ -199,9 +201,22 @@ async fn every_row_has_its_outcome() {
         };
         assert_eq!((answer.outcome, answer.reason.as_str()), (outcome, row.code), "{row:?}");
         assert_eq!(server.requests().len(), attempts, "{row:?}");
-        let quota_wait = (row.status == 429).then_some(60_000);
-        assert_eq!(answer.retry_after_ms, quota_wait, "{row:?}");
+        assert_eq!(answer.retry_after_ms, None, "{row:?}");
     }
+}
+
+#[test]
+fn who_has_to_wait() {
+    let of = |row: &Row| (row.code, codes::scope(row.outcome, Some(row.code)));
+    let more: Vec<_> = ROWS.iter().map(of).filter(|(_, scope)| *scope != Scope::Message).collect();
+    let expected = [
+        ("UNAUTHENTICATED", Scope::Credential),
+        ("PERMISSION_DENIED", Scope::Credential),
+        ("NOT_FOUND", Scope::Credential),
+        ("QUOTA_EXCEEDED", Scope::Device),
+        ("RESOURCE_EXHAUSTED", Scope::Credential),
+    ];
+    assert_eq!(more, expected);
 }
 
 #[tokio::test]

@@ -11,6 +11,7 @@ use http::{HeaderMap, Method, Request, Uri, response};
 use http_body_util::{BodyExt as _, Full, Limited};
 use hyper_util::client::legacy::Client;
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
+use nightjar_push::{Answer, Outcome};
 use tokio::time::timeout;
 use tower::Service;
 
@@ -42,6 +43,16 @@ impl HttpError {
             Self::Lost => "connection_lost",
             Self::Timeout => "timeout",
             Self::AnswerTooLarge => "answer_too_large",
+        }
+    }
+
+    /// What it comes to for the push it was about.
+    pub(crate) fn answer(self) -> Answer {
+        match self {
+            Self::Connect => Answer::unsent(self.as_str()),
+            Self::Lost | Self::Timeout | Self::AnswerTooLarge => {
+                Answer::new(Outcome::Retry, self.as_str())
+            }
         }
     }
 }

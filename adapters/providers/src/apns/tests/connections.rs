@@ -116,6 +116,7 @@ async fn a_connection_that_breaks_is_a_retry_and_then_replaced() {
     server.answer("t1", Script::drop_connection());
     let answer = push(&apns, "t1").await;
     assert_eq!((answer.outcome, answer.reason.as_str()), (Outcome::Retry, "connection_lost"));
+    assert!(answer.may_have_arrived());
     assert_eq!(push(&apns, "t1").await.outcome, Outcome::Delivered);
 }
 
@@ -126,6 +127,7 @@ async fn nobody_at_the_other_end_is_a_retry() {
     drop(server);
     let answer = push(&apns, "t1").await;
     assert_eq!((answer.outcome, answer.reason.as_str()), (Outcome::Retry, "connection_failed"));
+    assert!(!answer.may_have_arrived());
 }
 
 #[tokio::test]
