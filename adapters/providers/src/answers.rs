@@ -24,7 +24,7 @@ pub(crate) fn by_status(status: StatusCode) -> Outcome {
 }
 
 /// Who has to wait when nothing more is known: keys and rights are those of all messages.
-pub(crate) fn scope(outcome: Outcome) -> Scope {
+pub(crate) const fn scope(outcome: Outcome) -> Scope {
     match outcome {
         Outcome::AuthExpired | Outcome::ConfigError => Scope::Credential,
         _ => Scope::Message,
@@ -58,6 +58,18 @@ pub(crate) fn retry_after_ms(headers: &HeaderMap) -> Option<u64> {
     let at = httpdate::parse_http_date(text).ok()?;
     let wait = at.duration_since(SystemTime::now()).unwrap_or_default();
     u64::try_from(wait.as_millis()).ok()
+}
+
+/// The answer where a status is all there is.
+pub(crate) fn of_status(status: StatusCode) -> Answer {
+    let outcome = by_status(status);
+    Answer::new(outcome, reason(None, status)).about(scope(outcome))
+}
+
+/// The vendor took the message, and calls it so if it says.
+pub(crate) fn accepted(id: Option<&str>) -> Answer {
+    let vendor = id.unwrap_or_default().chars().take(VENDOR_CHARS_MAX).collect();
+    Answer { vendor, ..Answer::new(Outcome::Delivered, "accepted") }
 }
 
 /// An answer this side gives because the keys cannot do what they are for.

@@ -1,4 +1,4 @@
-//! The tables `[push.apns.NAME]` and `[push.fcm.NAME]`.
+//! The tables `[push.PROVIDER.NAME]`. Those of APNs and FCM are here, every other with its provider.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -6,7 +6,8 @@ use std::fmt;
 use nightjar_model::Environment;
 use serde::{Deserialize, Serialize};
 
-use crate::KeyFile;
+use crate::transport::Origin;
+use crate::{KeyFile, XiaomiConfig};
 
 /// The named credentials of every provider. All maps are empty by default.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
@@ -16,6 +17,8 @@ pub struct PushConfig {
     pub apns: BTreeMap<String, ApnsConfig>,
     /// `[push.fcm.NAME]`.
     pub fcm: BTreeMap<String, FcmConfig>,
+    /// `[push.xiaomi.NAME]`.
+    pub xiaomi: BTreeMap<String, XiaomiConfig>,
 }
 
 /// One APNs key for one app.
@@ -85,6 +88,33 @@ impl Table<'_> {
     ) -> ProviderConfigError {
         let table = format!("push.{}.{}", self.provider, self.name);
         ProviderConfigError { table, option, reason: reason.to_string() }
+    }
+
+    /// Refuses an option that is there and says nothing, telling what to do.
+    pub(crate) fn required(
+        self,
+        option: &'static str,
+        value: &str,
+        advice: &str,
+    ) -> Result<(), ProviderConfigError> {
+        match value.trim() {
+            "" => Err(self.error(option, format!("is empty; {advice}"))),
+            _ => Ok(()),
+        }
+    }
+
+    /// Refuses a `receipt_url` that no vendor would post to.
+    pub(crate) fn receipt_url(
+        self,
+        url: Option<&str>,
+        chars_max: usize,
+    ) -> Result<(), ProviderConfigError> {
+        let Some(url) = url else { return Ok(()) };
+        let error = |reason: String| self.error("receipt_url", reason);
+        if url.chars().count() > chars_max {
+            return Err(error(format!("has more than {chars_max} characters")));
+        }
+        Origin::parse(url).map(drop).map_err(error)
     }
 }
 

@@ -13,20 +13,27 @@ mod answers;
 mod apns;
 mod bearer;
 mod clock;
+mod codes;
 mod config;
 mod console;
 mod fcm;
+mod form;
 mod health;
 mod jwt;
 mod key_file;
+mod lifetime;
+mod notify_id;
 mod oauth;
 mod opening;
 mod overrides;
 mod providers;
 mod receipt;
+mod receipt_tag;
 #[cfg(test)]
 mod samples;
+mod text;
 mod transport;
+mod xiaomi;
 
 use std::future::Future;
 use std::pin::Pin;
@@ -43,6 +50,7 @@ pub use key_file::KeyFile;
 pub use opening::{OpenError, open_one, shown};
 pub use providers::Providers;
 pub use receipt::{RECEIPTS_MAX, Receipt, ReceiptError, ReceiptEvent, ReceiptRequest};
+pub use xiaomi::{Xiaomi, XiaomiConfig};
 
 /// What a [`Provider`] answers with, later.
 pub type AnswerFuture<'a> = Pin<Box<dyn Future<Output = Answer> + Send + 'a>>;

@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use figment::Figment;
 use figment::providers::{Env, Format, Serialized, Toml};
 use nightjar_model::{PushChoice, Secret};
-use nightjar_providers::{ApnsConfig, FcmConfig, Providers, PushConfig};
+use nightjar_providers::{ApnsConfig, FcmConfig, Providers, PushConfig, XiaomiConfig};
 use nightjar_push::{FieldError, choice_from_json};
 use serde::{Deserialize, Serialize};
 use serde_json::json;
@@ -150,6 +150,8 @@ pub(crate) struct PushSection {
     pub(crate) apns: BTreeMap<String, ApnsConfig>,
     /// `[push.fcm.NAME]`.
     pub(crate) fcm: BTreeMap<String, FcmConfig>,
+    /// `[push.xiaomi.NAME]`.
+    pub(crate) xiaomi: BTreeMap<String, XiaomiConfig>,
 }
 
 impl Default for PushSection {
@@ -160,6 +162,7 @@ impl Default for PushSection {
             display: "preview".into(),
             apns: BTreeMap::new(),
             fcm: BTreeMap::new(),
+            xiaomi: BTreeMap::new(),
         }
     }
 }
@@ -213,7 +216,7 @@ impl PushSection {
 
     /// The keys of every provider.
     pub(crate) fn providers(&self) -> PushConfig {
-        PushConfig { apns: self.apns.clone(), fcm: self.fcm.clone() }
+        PushConfig { apns: self.apns.clone(), fcm: self.fcm.clone(), xiaomi: self.xiaomi.clone() }
     }
 }
 

@@ -18,6 +18,7 @@ mod raw;
 mod record;
 mod script;
 mod vendor;
+mod xiaomi;
 
 pub use apns::{ApnsServer, ConnectionSeen, KEY_ID, TEAM_ID, TOPIC};
 pub use fcm::{FcmServer, PROJECT_ID};
@@ -26,3 +27,4 @@ pub use raw::GoAwayPlan;
 pub use record::{Record, Recorded};
 pub use script::Script;
 pub use vendor::VendorServer;
+pub use xiaomi::{XIAOMI_CHANNEL, XIAOMI_PACKAGE, XIAOMI_RECEIPT_URL, XIAOMI_SECRET, XiaomiServer};

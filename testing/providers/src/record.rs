@@ -36,6 +36,12 @@ impl Recorded {
         self.headers.get(name).map_or("", String::as_str)
     }
 
+    /// The body as a form. Of a repeated field the last.
+    #[must_use]
+    pub fn form(&self) -> BTreeMap<String, String> {
+        form_urlencoded::parse(&self.body).into_owned().collect()
+    }
+
     /// The body as JSON, or null.
     #[must_use]
     pub fn json(&self) -> Value {
