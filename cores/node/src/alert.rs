@@ -252,7 +252,8 @@ impl Node {
         is_first
     }
 
-    /// The provider refused the only request that named the notification.
+    /// The provider refused the only request that named the notification. What the device said
+    /// meanwhile that it showed, it posted itself.
     fn cannot_show(&mut self, flight: &InFlight) {
         let PushKey { uid, device_id, .. } = &flight.key;
         let user = self.users.get_mut(uid);
@@ -260,7 +261,7 @@ impl Node {
         device.change_cursor(&flight.conversation, 0, |row| {
             if flight.is_shared {
                 row.showing_shared = false;
-            } else {
+            } else if flight.seq > row.surfaced {
                 ranges::remove(&mut row.showing, flight.seq);
             }
             true

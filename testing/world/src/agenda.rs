@@ -31,6 +31,11 @@ impl<T> Agenda<T> {
         self.at(self.now_ms + ms, what);
     }
 
+    /// Everything that is planned.
+    pub(crate) fn coming(&self) -> impl Iterator<Item = &T> {
+        self.entries.values()
+    }
+
     /// The next thing up to a moment; time goes on to it, or to that moment.
     pub(crate) fn next_until(&mut self, until_ms: u64) -> Option<T> {
         let first = self.entries.first_entry().filter(|entry| entry.key().0 <= until_ms);

@@ -11,7 +11,7 @@ use nightjar_push::{Answer, Outcome, PushRequest, Ticket};
 use nightjar_store_memory::Crash;
 
 use crate::acts::short;
-use crate::invariants::{self, Told};
+use crate::invariants::{self, Of, Told};
 use crate::phone::PhoneNo;
 use crate::reference::{Ask, Fact, Kind, Message, Place};
 use crate::world::World;
@@ -113,7 +113,7 @@ impl World {
             }
             (Command::Lost, _) => {
                 if let (Some(phone), Some(conn)) = (phone, ask.conn) {
-                    self.reference.dark.lost(phone, conn);
+                    self.reference.dark.lost(phone, conn, now_ms);
                 }
             }
             (Command::Fetch(fetch), Reply::Fetched(view)) => self.was_fetched(fetch, view),
@@ -154,8 +154,9 @@ impl World {
             Command::Kick { uid, device_id, .. } => {
                 let Some(phone) = self.phone_named(uid, device_id) else { return };
                 self.signed_out(phone, commit);
+                let now_ms = self.agenda.now_ms();
                 if let Some(conn) = self.reference.dark.conn(phone) {
-                    self.reference.dark.lost(phone, conn);
+                    self.reference.dark.lost(phone, conn, now_ms);
                 }
             }
             Command::Fetched(fetched) => {
@@ -251,7 +252,7 @@ impl World {
         self.reference.learn(commit, Fact::Recalled(place.clone()));
         for phone in 0..self.phones.len() {
             self.reference.dark.close_one(phone, &place);
-            self.owe_withdrawals(phone, conversation, Some(seq));
+            self.owe_withdrawals(phone, conversation, Of::One(seq));
         }
     }
 
@@ -264,7 +265,7 @@ impl World {
         for phone in self.reference.phones_of(&uid) {
             self.reference.dark.close(phone, conversation, seq);
             if phone != by {
-                self.owe_withdrawals(phone, conversation, None);
+                self.owe_withdrawals(phone, conversation, Of::Read);
             }
         }
     }
@@ -289,6 +290,10 @@ impl World {
                 }
             }
             Effect::Push { ticket, request } => self.push_decided(*ticket, request),
+            Effect::CancelPush { ticket } => {
+                self.tickets.remove(ticket);
+                self.reference.alerts.called_back(*ticket);
+            }
             _ => {}
         }
     }
@@ -383,7 +388,7 @@ impl World {
         };
         self.reference.dark.answered(phone, &place, ticket, answer, now_ms);
         if is_taken {
-            self.owe_withdrawals(phone, &place.0, Some(place.1));
+            self.owe_withdrawals(phone, &place.0, Of::One(place.1));
         }
     }
 
@@ -399,6 +404,8 @@ impl World {
                 }));
             }
             self.forgotten.extend(self.provider.places_kept());
+            let coming: Vec<_> = self.places_coming().collect();
+            self.forgotten.extend(coming);
         }
         for (place, message) in self.reference.crashed(safe) {
             let key = Key::Entry(place.0.clone(), place.1);

@@ -79,6 +79,18 @@ impl Provider {
 }
 
 impl World {
+    /// What left the server and has not come to its phone yet.
+    pub(crate) fn places_coming(&self) -> impl Iterator<Item = (PhoneNo, Place)> + '_ {
+        self.agenda.coming().filter_map(|what| {
+            let request = match what {
+                What::PushArrives(.., request) | What::PushShows(_, request) => request,
+                _ => return None,
+            };
+            let phone = self.phone_named(&request.uid, &request.device_id)?;
+            Some((phone, (request.data.conv.clone(), request.data.seq)))
+        })
+    }
+
     /// The node hands a request over.
     pub(crate) fn push(&mut self, ticket: Ticket, request: PushRequest) {
         self.cover(if request.alert.is_some() { "pushes" } else { "withdrawal_pushes" });

@@ -262,6 +262,26 @@ fn what_a_device_posted_itself_goes_at_once_though_its_push_is_on_its_way() {
 }
 
 #[test]
+fn what_a_device_posted_itself_is_taken_back_though_its_push_was_refused() {
+    let mut play = Play::start();
+    play.phone("bob/phone");
+    play.online("bob/laptop");
+    play.online("bob/phone");
+    play.background("bob/phone", 25_000);
+    let sent = play.says("alice", "bob");
+    play.after(2_000);
+    let push = play.the_push();
+    play.ask("bob/phone", Command::Heard).unwrap();
+    play.surfaced("bob/phone", &sent.conversation, 1);
+    play.answer(&push, Answer::new(Outcome::Throttled, "429"));
+    play.notices("bob/phone");
+    play.read("bob/laptop", &sent.conversation, 1);
+    let told = Notice::Withdraw(vec![nid(&sent)]);
+    assert!(play.notices("bob/phone").contains(&told), "it shows it");
+    play.is_whole();
+}
+
+#[test]
 fn beyond_apples_budget_a_withdrawal_waits_for_the_next_push() {
     let mut play = Play::start();
     play.phone("bob/phone");

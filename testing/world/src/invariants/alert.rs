@@ -49,6 +49,11 @@ impl Alerts {
         None
     }
 
+    /// Nobody waits for the answer any more: the device is decided about anew.
+    pub(crate) fn called_back(&mut self, ticket: Ticket) {
+        self.flying.remove(&ticket);
+    }
+
     /// The server hears an answer; the phone and the place it is about.
     pub(crate) fn answered(
         &mut self,

@@ -36,6 +36,8 @@ struct View {
     conn: Option<ConnId>,
     told: Told,
     since_ms: u64,
+    /// When its connection ended.
+    lost_ms: u64,
     /// It let a deadline pass then, and was silent since.
     unresponsive_since_ms: Option<u64>,
 }
@@ -77,7 +79,7 @@ impl View {
 
     fn due_ms(&self, since_ms: u64) -> u64 {
         if self.conn.is_none() {
-            return since_ms;
+            return since_ms.max(self.lost_ms);
         }
         if let Some(unresponsive_since_ms) = self.unresponsive_since_ms {
             return since_ms.max(unresponsive_since_ms);
@@ -146,8 +148,7 @@ impl Dark {
 
     /// The device logged in over this connection.
     pub(crate) fn joined(&mut self, phone: PhoneNo, conn: ConnId, told: Told, now_ms: u64) {
-        self.views[phone] =
-            View { conn: Some(conn), told, since_ms: now_ms, unresponsive_since_ms: None };
+        self.views[phone] = View { conn: Some(conn), told, since_ms: now_ms, ..View::default() };
     }
 
     /// The server comes to a frame of this connection. A device that let a deadline pass is waited
@@ -182,9 +183,11 @@ impl Dark {
     }
 
     /// The connection is over.
-    pub(crate) fn lost(&mut self, phone: PhoneNo, conn: ConnId) {
-        if self.views[phone].conn == Some(conn) {
-            self.views[phone].conn = None;
+    pub(crate) fn lost(&mut self, phone: PhoneNo, conn: ConnId, now_ms: u64) {
+        let view = &mut self.views[phone];
+        if view.conn == Some(conn) {
+            view.conn = None;
+            view.lost_ms = now_ms;
         }
     }
 

@@ -18,7 +18,7 @@ pub(crate) use badge::Badges;
 pub(crate) use dark::{Dark, Told};
 pub(crate) use explained::Pairs;
 pub(crate) use order::told;
-pub(crate) use withdrawal::Withdrawals;
+pub(crate) use withdrawal::{Of, Withdrawals};
 
 /// What the server may take beyond a deadline: a turn, the disk, a look every quarter second.
 pub(crate) const SLACK_MS: u64 = 1_000;

@@ -14,6 +14,18 @@ use crate::world::World;
 /// A withdrawal names so many notifications.
 const NAMED_MAX: Seq = 32;
 
+/// Which notifications of a conversation.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum Of {
+    /// What was taken back above the read marker too: it was told when it was, and a new process
+    /// tells it again.
+    All,
+    /// Those that stand for something up to the read marker.
+    Read,
+    /// The one that stands for this place.
+    One(Seq),
+}
+
 /// The watch.
 #[derive(Debug, Default)]
 pub(crate) struct Withdrawals {
@@ -83,12 +95,12 @@ impl Withdrawals {
 
 impl World {
     /// Something was read or taken back: what the phone shows of it, and the server knows of, is
-    /// to be taken off. With `only`: of what stands for this place.
+    /// to be taken off.
     pub(crate) fn owe_withdrawals(
         &mut self,
         phone: PhoneNo,
         conversation: &ConversationId,
-        only: Option<Seq>,
+        of: Of,
     ) {
         let now_ms = self.agenda.now_ms();
         if self.phones[phone].is_stranger {
@@ -100,7 +112,11 @@ impl World {
             .shade
             .iter()
             .filter(|(_, shown)| shown.conversation == *conversation)
-            .filter(|(_, shown)| only.is_none_or(|seq| shown.seqs.contains(&seq)))
+            .filter(|(_, shown)| match of {
+                Of::All => true,
+                Of::One(seq) => shown.seqs.contains(&seq),
+                Of::Read => shown.seqs.iter().any(|seq| *seq <= read),
+            })
             .filter(|(_, shown)| self.is_settled(phone, shown))
             // What a shared one stands for the server knows only once the device showed the rest.
             .filter(|(id, shown)| **id != shared || shown.seqs.iter().all(|seq| *seq <= read))
@@ -113,7 +129,8 @@ impl World {
             })
             .collect();
         // More than a withdrawal names wait for the next hello, the oldest of them.
-        shown.retain(|(_, place)| only.is_some() || place.1 + NAMED_MAX > read);
+        let is_one = matches!(of, Of::One(_));
+        shown.retain(|(_, place)| is_one || place.1 + NAMED_MAX > read);
         for (id, place) in shown {
             let alerts = &self.reference.alerts;
             let is_forgotten = self.forgotten.contains(&(phone, place.clone()));
@@ -137,7 +154,7 @@ impl World {
             let shown: BTreeSet<_> =
                 self.phones[phone].shade.values().map(|shown| shown.conversation.clone()).collect();
             for conversation in shown {
-                self.owe_withdrawals(phone, &conversation, None);
+                self.owe_withdrawals(phone, &conversation, Of::All);
             }
         }
     }
