@@ -72,6 +72,12 @@ pub(crate) fn accepted(id: Option<&str>) -> Answer {
     Answer { vendor, ..Answer::new(Outcome::Delivered, "accepted") }
 }
 
+/// An answer this side gives where a vendor has no way to take a notification back: nothing is
+/// sent. The next push and the next login name it again.
+pub(crate) fn no_withdrawal() -> Answer {
+    Answer::new(Outcome::Reject, "withdrawal_not_offered")
+}
+
 /// An answer this side gives because the keys cannot do what they are for.
 pub(crate) fn unsignable() -> Answer {
     Answer::new(Outcome::ConfigError, "signing_failed").about(Scope::Credential)

@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use figment::Figment;
 use figment::providers::{Env, Format, Serialized, Toml};
 use nightjar_model::{PushChoice, Secret};
-use nightjar_providers::{ApnsConfig, FcmConfig, Providers, PushConfig, XiaomiConfig};
+use nightjar_providers::{ApnsConfig, FcmConfig, MeizuConfig, Providers, PushConfig, XiaomiConfig};
 use nightjar_push::{FieldError, choice_from_json};
 use serde::{Deserialize, Serialize};
 use serde_json::json;
@@ -152,6 +152,8 @@ pub(crate) struct PushSection {
     pub(crate) fcm: BTreeMap<String, FcmConfig>,
     /// `[push.xiaomi.NAME]`.
     pub(crate) xiaomi: BTreeMap<String, XiaomiConfig>,
+    /// `[push.meizu.NAME]`.
+    pub(crate) meizu: BTreeMap<String, MeizuConfig>,
 }
 
 impl Default for PushSection {
@@ -163,6 +165,7 @@ impl Default for PushSection {
             apns: BTreeMap::new(),
             fcm: BTreeMap::new(),
             xiaomi: BTreeMap::new(),
+            meizu: BTreeMap::new(),
         }
     }
 }
@@ -216,7 +219,12 @@ impl PushSection {
 
     /// The keys of every provider.
     pub(crate) fn providers(&self) -> PushConfig {
-        PushConfig { apns: self.apns.clone(), fcm: self.fcm.clone(), xiaomi: self.xiaomi.clone() }
+        PushConfig {
+            apns: self.apns.clone(),
+            fcm: self.fcm.clone(),
+            xiaomi: self.xiaomi.clone(),
+            meizu: self.meizu.clone(),
+        }
     }
 }
 
