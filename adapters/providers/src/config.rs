@@ -7,7 +7,7 @@ use nightjar_model::Environment;
 use serde::{Deserialize, Deserializer, Serialize};
 
 use crate::transport::Origin;
-use crate::{KeyFile, MeizuConfig, XiaomiConfig};
+use crate::{KeyFile, MeizuConfig, OppoConfig, XiaomiConfig};
 
 /// The named credentials of every provider. All maps are empty by default.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
@@ -19,6 +19,8 @@ pub struct PushConfig {
     pub fcm: BTreeMap<String, FcmConfig>,
     /// `[push.xiaomi.NAME]`.
     pub xiaomi: BTreeMap<String, XiaomiConfig>,
+    /// `[push.oppo.NAME]`.
+    pub oppo: BTreeMap<String, OppoConfig>,
     /// `[push.meizu.NAME]`.
     pub meizu: BTreeMap<String, MeizuConfig>,
 }

@@ -7,7 +7,9 @@ use std::path::{Path, PathBuf};
 use figment::Figment;
 use figment::providers::{Env, Format, Serialized, Toml};
 use nightjar_model::{PushChoice, Secret};
-use nightjar_providers::{ApnsConfig, FcmConfig, MeizuConfig, Providers, PushConfig, XiaomiConfig};
+use nightjar_providers::{
+    ApnsConfig, FcmConfig, MeizuConfig, OppoConfig, Providers, PushConfig, XiaomiConfig,
+};
 use nightjar_push::{FieldError, choice_from_json};
 use serde::{Deserialize, Serialize};
 use serde_json::json;
@@ -152,6 +154,8 @@ pub(crate) struct PushSection {
     pub(crate) fcm: BTreeMap<String, FcmConfig>,
     /// `[push.xiaomi.NAME]`.
     pub(crate) xiaomi: BTreeMap<String, XiaomiConfig>,
+    /// `[push.oppo.NAME]`.
+    pub(crate) oppo: BTreeMap<String, OppoConfig>,
     /// `[push.meizu.NAME]`.
     pub(crate) meizu: BTreeMap<String, MeizuConfig>,
 }
@@ -165,6 +169,7 @@ impl Default for PushSection {
             apns: BTreeMap::new(),
             fcm: BTreeMap::new(),
             xiaomi: BTreeMap::new(),
+            oppo: BTreeMap::new(),
             meizu: BTreeMap::new(),
         }
     }
@@ -223,6 +228,7 @@ impl PushSection {
             apns: self.apns.clone(),
             fcm: self.fcm.clone(),
             xiaomi: self.xiaomi.clone(),
+            oppo: self.oppo.clone(),
             meizu: self.meizu.clone(),
         }
     }
