@@ -16,18 +16,15 @@ mod clock;
 mod codes;
 mod config;
 mod console;
-mod digest;
 mod fcm;
 mod form;
 mod health;
 mod jwt;
 mod key_file;
 mod lifetime;
-mod meizu;
 mod notify_id;
 mod oauth;
 mod opening;
-mod oppo;
 mod overrides;
 mod providers;
 mod receipt;
@@ -36,6 +33,7 @@ mod receipt_tag;
 mod samples;
 mod text;
 mod transport;
+mod webpush;
 mod xiaomi;
 
 use std::future::Future;
@@ -50,11 +48,10 @@ pub use console::{CONSOLE_PUSHES_MAX, Console, ConsolePush};
 pub use fcm::Fcm;
 pub use health::{Failure, Health};
 pub use key_file::KeyFile;
-pub use meizu::{Meizu, MeizuConfig};
 pub use opening::{OpenError, open_one, shown};
-pub use oppo::{Oppo, OppoConfig};
 pub use providers::Providers;
 pub use receipt::{RECEIPTS_MAX, Receipt, ReceiptError, ReceiptEvent, ReceiptRequest};
+pub use webpush::{UnifiedPushConfig, WebPush, WebPushConfig};
 pub use xiaomi::{Xiaomi, XiaomiConfig};
 
 /// What a [`Provider`] answers with, later.
@@ -70,6 +67,11 @@ pub trait Provider: Send + Sync {
     /// Always ends, within about thirty seconds at the very worst, and never fails otherwise than
     /// by its answer. Dropping the future gives the request up.
     fn push<'a>(&'a self, request: &'a PushRequest) -> AnswerFuture<'a>;
+
+    /// What apps subscribe with, where they must: the public half of the VAPID key, base64url.
+    fn public_key(&self) -> Option<String> {
+        None
+    }
 
     /// Reads what the vendor reports later, once it proved that it is the vendor. `now` is for the
     /// age of signatures.

@@ -4,11 +4,12 @@ mod http_client;
 mod stream;
 
 use std::io;
-use std::net::{IpAddr, SocketAddr};
+use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
 use http::Uri;
+use nightjar_outgoing::is_public;
 use rustls_pki_types::ServerName;
 use tokio::net::TcpStream;
 use tokio::time::timeout;
@@ -29,7 +30,39 @@ pub(crate) const ALPN_H2: &[u8] = b"h2";
 /// ALPN name of HTTP/1.1.
 pub(crate) const ALPN_HTTP1: &[u8] = b"http/1.1";
 
-/// A server an operator named: scheme, host, port and what stands before every path.
+/// Where connections may lead. What a name leads to is looked up for each connection, and the
+/// address that was judged is the one that is dialled.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Reach {
+    /// To servers the operator named: anywhere with TLS, on loopback without.
+    Named,
+    /// To servers a stranger named: public addresses, with TLS.
+    Public,
+    /// To servers a stranger named, private ones included, those without TLS too.
+    Private,
+}
+
+impl Reach {
+    /// For URLs that others named.
+    pub(crate) fn to_strangers(allow_private: bool) -> Self {
+        if allow_private { Self::Private } else { Self::Public }
+    }
+
+    fn permits(self, tls: bool, address: IpAddr) -> bool {
+        match self {
+            Self::Named => tls || address.is_loopback(),
+            Self::Public => tls && is_public(address),
+            Self::Private => tls || !is_public(address),
+        }
+    }
+}
+
+/// Why nothing was dialled.
+#[derive(Debug, thiserror::Error)]
+#[error("the address is out of reach: private, or public without TLS")]
+pub(crate) struct OutOfReach;
+
+/// A server: scheme, host, port and what stands before every path.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Origin {
     tls: bool,
@@ -42,6 +75,15 @@ pub(crate) struct Origin {
 impl Origin {
     /// Reads a `base_url`. `http://` is taken for loopback only; the error says what is wrong.
     pub(crate) fn parse(text: &str) -> Result<Self, String> {
+        let origin = Self::read(text)?;
+        if !origin.tls && !is_loopback_name(&origin.host) {
+            return Err("http:// is accepted for loopback only".into());
+        }
+        Ok(origin)
+    }
+
+    /// Reads the URL of any server; the error says what is wrong.
+    pub(crate) fn read(text: &str) -> Result<Self, String> {
         let url = text.trim_end_matches('/');
         let uri: Uri = url.parse().map_err(|_| "is not a URL".to_owned())?;
         let authority = uri.authority().ok_or("has no host")?;
@@ -51,8 +93,7 @@ impl Origin {
         let host = authority.host().trim_matches(['[', ']']).to_owned();
         let (tls, port) = match uri.scheme_str() {
             Some("https") => (true, 443),
-            Some("http") if is_loopback_name(&host) => (false, 80),
-            Some("http") => return Err("http:// is accepted for loopback only".into()),
+            Some("http") => (false, 80),
             _ => return Err("begins with neither https:// nor http://".into()),
         };
         let port = authority.port_u16().unwrap_or(port);
@@ -78,10 +119,12 @@ fn is_loopback_name(host: &str) -> bool {
 #[derive(Clone)]
 pub(crate) struct Connector {
     tls: TlsConnector,
+    reach: Reach,
 }
 
 impl Connector {
-    /// Trusts the certificate authorities the browsers trust, offers `alpn`.
+    /// Trusts the certificate authorities the browsers trust, offers `alpn`, reaches what the
+    /// operator named.
     pub(crate) fn new(alpn: &[&[u8]]) -> Self {
         let roots = webpki_roots::TLS_SERVER_ROOTS.iter().cloned().collect();
         Self::trusting(roots, alpn)
@@ -96,7 +139,12 @@ impl Connector {
             .with_root_certificates(roots)
             .with_no_client_auth();
         config.alpn_protocols = alpn.iter().map(|name| name.to_vec()).collect();
-        Self { tls: TlsConnector::from(Arc::new(config)) }
+        Self { tls: TlsConnector::from(Arc::new(config)), reach: Reach::Named }
+    }
+
+    /// The same within another reach.
+    pub(crate) fn within(self, reach: Reach) -> Self {
+        Self { reach, ..self }
     }
 
     /// A connection to `origin`, within [`CONNECT_WITHIN`].
@@ -108,7 +156,7 @@ impl Connector {
     }
 
     async fn open(&self, origin: &Origin) -> io::Result<Stream> {
-        let tcp = dial(origin).await?;
+        let tcp = self.dial(origin).await?;
         tcp.set_nodelay(true)?;
         if !origin.tls {
             return Ok(Stream::Plain(tcp));
@@ -116,20 +164,23 @@ impl Connector {
         let name = ServerName::try_from(origin.host.clone()).map_err(io::Error::other)?;
         Ok(Stream::Tls(Box::new(self.tls.connect(name, tcp).await?)))
     }
-}
 
-/// The first address that answers. A plain connection goes to loopback whatever the name says.
-async fn dial(origin: &Origin) -> io::Result<TcpStream> {
-    let found = tokio::net::lookup_host((origin.host.as_str(), origin.port)).await?;
-    let allowed = |address: &SocketAddr| origin.tls || address.ip().is_loopback();
-    let mut failure = io::Error::from(io::ErrorKind::AddrNotAvailable);
-    for address in found.filter(allowed) {
-        match TcpStream::connect(address).await {
-            Ok(tcp) => return Ok(tcp),
-            Err(error) => failure = error,
+    /// The first address within reach that answers.
+    async fn dial(&self, origin: &Origin) -> io::Result<TcpStream> {
+        let found = tokio::net::lookup_host((origin.host.as_str(), origin.port)).await?;
+        let mut failure = io::Error::from(io::ErrorKind::AddrNotAvailable);
+        for address in found {
+            if !self.reach.permits(origin.tls, address.ip()) {
+                failure = io::Error::other(OutOfReach);
+                continue;
+            }
+            match TcpStream::connect(address).await {
+                Ok(tcp) => return Ok(tcp),
+                Err(error) => failure = error,
+            }
         }
+        Err(failure)
     }
-    Err(failure)
 }
 
 #[cfg(test)]
@@ -150,6 +201,18 @@ mod tests {
         {
             assert!(Origin::parse(url).is_err(), "{url}");
         }
+    }
+
+    #[test]
+    fn strangers_lead_to_public_addresses_with_tls_unless_private_ones_are_allowed() {
+        let (public, private) = ("1.1.1.1".parse().unwrap(), "10.0.0.1".parse().unwrap());
+        let permits = |reach: Reach| {
+            [(true, public), (true, private), (false, public), (false, private)]
+                .map(|(tls, address)| reach.permits(tls, address))
+        };
+        assert_eq!(permits(Reach::to_strangers(false)), [true, false, false, false]);
+        assert_eq!(permits(Reach::to_strangers(true)), [true, true, false, true]);
+        assert_eq!(permits(Reach::Named), [true, true, false, false]);
     }
 
     #[test]

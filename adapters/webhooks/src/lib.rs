@@ -11,8 +11,7 @@
 
 mod post;
 mod sender;
-mod signature;
 
+pub use nightjar_outgoing::{Key, KeyError};
 pub use post::{PostError, Target, TargetError};
 pub use sender::Sender;
-pub use signature::{Key, KeyError};

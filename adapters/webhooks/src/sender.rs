@@ -4,10 +4,10 @@ use std::future::Future;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use nightjar_model::{Command, Reject, Reply};
+use nightjar_outgoing::Key;
 use tokio::sync::watch;
 
 use crate::post::Target;
-use crate::signature::Key;
 
 /// Events fetched at a time.
 const BATCH: usize = 100;

@@ -8,7 +8,7 @@ use figment::Figment;
 use figment::providers::{Env, Format, Serialized, Toml};
 use nightjar_model::{PushChoice, Secret};
 use nightjar_providers::{
-    ApnsConfig, FcmConfig, MeizuConfig, OppoConfig, Providers, PushConfig, XiaomiConfig,
+    ApnsConfig, FcmConfig, Providers, PushConfig, UnifiedPushConfig, WebPushConfig, XiaomiConfig,
 };
 use nightjar_push::{FieldError, choice_from_json};
 use serde::{Deserialize, Serialize};
@@ -152,12 +152,12 @@ pub(crate) struct PushSection {
     pub(crate) apns: BTreeMap<String, ApnsConfig>,
     /// `[push.fcm.NAME]`.
     pub(crate) fcm: BTreeMap<String, FcmConfig>,
+    /// `[push.webpush.NAME]`.
+    pub(crate) webpush: BTreeMap<String, WebPushConfig>,
+    /// `[push.unifiedpush.NAME]`.
+    pub(crate) unifiedpush: BTreeMap<String, UnifiedPushConfig>,
     /// `[push.xiaomi.NAME]`.
     pub(crate) xiaomi: BTreeMap<String, XiaomiConfig>,
-    /// `[push.oppo.NAME]`.
-    pub(crate) oppo: BTreeMap<String, OppoConfig>,
-    /// `[push.meizu.NAME]`.
-    pub(crate) meizu: BTreeMap<String, MeizuConfig>,
 }
 
 impl Default for PushSection {
@@ -168,9 +168,9 @@ impl Default for PushSection {
             display: "preview".into(),
             apns: BTreeMap::new(),
             fcm: BTreeMap::new(),
+            webpush: BTreeMap::new(),
+            unifiedpush: BTreeMap::new(),
             xiaomi: BTreeMap::new(),
-            oppo: BTreeMap::new(),
-            meizu: BTreeMap::new(),
         }
     }
 }
@@ -227,9 +227,9 @@ impl PushSection {
         PushConfig {
             apns: self.apns.clone(),
             fcm: self.fcm.clone(),
+            webpush: self.webpush.clone(),
+            unifiedpush: self.unifiedpush.clone(),
             xiaomi: self.xiaomi.clone(),
-            oppo: self.oppo.clone(),
-            meizu: self.meizu.clone(),
         }
     }
 }

@@ -14,7 +14,6 @@ mod alert;
 mod amend;
 mod bindings;
 mod contacts;
-mod credentials;
 mod deadlines;
 mod device;
 mod explain;
@@ -31,7 +30,6 @@ mod record;
 mod report;
 mod send;
 mod settings;
-mod silence;
 mod sync;
 #[cfg(test)]
 mod tests;
@@ -137,7 +135,7 @@ pub struct NodeConfig {
     pub deadlines: Deadlines,
     /// What a push shows, and storm control.
     pub policy: PushPolicy,
-    /// Provider keys of the configuration; an operator makes more at run time.
+    /// Provider keys that exist.
     pub credentials: BTreeSet<BindingKey>,
     /// Catches pushes for devices without a binding (development mode).
     pub fallback: Option<BindingKey>,

@@ -5,7 +5,6 @@ mod amend;
 mod bindings;
 mod commits;
 mod contacts;
-mod credentials;
 mod deadlines;
 mod events;
 mod hello;

@@ -10,7 +10,6 @@ mod budget;
 mod case;
 mod decide;
 mod document;
-mod established;
 mod outcome;
 mod queue;
 mod quiet;

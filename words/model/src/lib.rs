@@ -16,7 +16,6 @@ mod entry;
 mod ids;
 pub mod limits;
 mod metric;
-mod operator;
 mod push_settings;
 mod push_spec;
 mod reject;
@@ -39,7 +38,6 @@ pub use ids::{
     MessageId, NotificationId, Seq, Uid,
 };
 pub use metric::{METRIC_BUCKETS, Measure, Metric, MetricKind, metric_bucket};
-pub use operator::{Credential, Receipt, ReceiptEvent, Statistic, Webhook};
 pub use push_settings::{
     ConversationRules, DevicePolicy, Display, EVERY_DAY, PushChoice, PushPolicy, PushSettings,
     PushTemplate, QuietHours, QuietInterval, ReminderMode,
@@ -49,8 +47,7 @@ pub use reject::Reject;
 pub use reply::{
     Backlog, ByeReason, ConversationSummary, Delivery, DeviceView, Explained, FetchedView,
     GroupCreated, GroupView, HelloReply, MemberView, MembersView, Notice, PresenceView,
-    ProfileView, Removed, Reply, Role, SentReply, SharedPackets, SyncReply, TestTarget, UnreadView,
-    UserView,
+    ProfileView, Removed, Reply, Role, SentReply, SharedPackets, SyncReply, UnreadView, UserView,
 };
 pub use secret::Secret;
 pub use time::{Mono, Now, WallMs};

@@ -8,7 +8,6 @@ mod amend;
 mod chat;
 mod connect;
 mod contacts;
-mod credentials;
 mod drained;
 mod extension;
 mod fetch;
@@ -27,6 +26,7 @@ mod scene;
 mod signed_out;
 mod trace;
 mod webhooks;
+mod webpush;
 mod withdrawn;
 
 use nightjar_whole::Setup;
