@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 
 use anyhow::{Context, Result, bail};
 use nightjar_model::{DueReason, Metric, MetricKind, Reject};
-use nightjar_push::{HoldReason, SilentReason};
+use nightjar_push::{HoldReason, Outcome, SilentReason};
 use nightjar_wire::Kind;
 
 use crate::tree;
@@ -21,6 +21,7 @@ const BLOCKS: &[Block] = &[
     Block { file: "docs/protocol.md", name: "commands", render: commands },
     Block { file: "docs/protocol.md", name: "rejects", render: rejects },
     Block { file: "docs/protocol.md", name: "reasons", render: reasons },
+    Block { file: "docs/protocol.md", name: "established", render: established },
     Block { file: "docs/protocol.md", name: "limits", render: limits },
     Block { file: "docs/protocol.md", name: "metrics", render: metrics },
 ];
@@ -117,6 +118,19 @@ fn reasons() -> Result<String> {
         vec![format!("`{name}`"), kind.to_owned(), message.to_owned()]
     };
     Ok(table(&["reason", "of", "means"], due.chain(hold).chain(silent).map(row)))
+}
+
+/// Our reasons and outcomes, and what apps that come from elsewhere call them.
+fn established() -> Result<String> {
+    let silent = SilentReason::ALL.iter().filter(|reason| reason.is_event());
+    let silent = silent.map(|reason| (reason.as_str(), "silence", reason.established()));
+    let outcome = Outcome::ALL.iter().filter(|outcome| outcome.established().is_some());
+    let outcome = outcome.map(|outcome| (outcome.as_str(), "outcome", outcome.established()));
+    let row = |(ours, of, name): (&str, &str, Option<&str>)| {
+        let name = name.map_or_else(|| format!("`{ours}`"), |name| format!("`{name}`"));
+        vec![name, format!("`{ours}`"), of.to_owned()]
+    };
+    Ok(table(&["established", "ours", "of"], silent.chain(outcome).map(row)))
 }
 
 fn rejects() -> Result<String> {

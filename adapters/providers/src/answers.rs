@@ -72,6 +72,33 @@ pub(crate) fn accepted(id: Option<&str>) -> Answer {
     Answer { vendor, ..Answer::new(Outcome::Delivered, "accepted") }
 }
 
+/// An answer this side gives because the vendor sold no authorisation; nothing was sent.
+pub(crate) fn unauthorised(reason: &str) -> Answer {
+    Answer::unsent(format!("auth: {reason}")).about(Scope::Credential)
+}
+
+/// What a vendor answered when it was asked for an authorisation, as the answer to the push that
+/// was to go with it. There is no authorisation to renew for that.
+pub(crate) fn not_sold(answer: Answer) -> Answer {
+    let outcome = match answer.outcome {
+        Outcome::Throttled | Outcome::Retry => answer.outcome,
+        Outcome::Delivered | Outcome::TooLarge => Outcome::Retry,
+        _ => Outcome::ConfigError,
+    };
+    Answer {
+        outcome,
+        vendor: answer.vendor,
+        retry_after_ms: answer.retry_after_ms,
+        ..unauthorised(&answer.reason)
+    }
+}
+
+/// An answer this side gives where a vendor has no way to take a notification back: nothing is
+/// sent. The next push and the next login name it again.
+pub(crate) fn no_withdrawal() -> Answer {
+    Answer::new(Outcome::Reject, "withdrawal_not_offered")
+}
+
 /// An answer this side gives because the keys cannot do what they are for.
 pub(crate) fn unsignable() -> Answer {
     Answer::new(Outcome::ConfigError, "signing_failed").about(Scope::Credential)

@@ -63,6 +63,12 @@ pub(crate) const fn limit(code: i64, meaning: &'static str, until: Wait) -> Row 
     Row { scope: Scope::Credential, ..row }
 }
 
+/// A quota or a rate of one device.
+pub(crate) const fn limit_device(code: i64, meaning: &'static str, until: Wait) -> Row {
+    let row = wait(code, meaning, Outcome::Throttled, until);
+    Row { scope: Scope::Device, ..row }
+}
+
 /// A line with a wait.
 pub(crate) const fn wait(code: i64, meaning: &'static str, outcome: Outcome, wait: Wait) -> Row {
     Row { code, meaning, outcome, scope: answers::scope(outcome), wait }

@@ -4,10 +4,10 @@ use std::collections::BTreeMap;
 use std::fmt;
 
 use nightjar_model::Environment;
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Deserializer, Serialize};
 
 use crate::transport::Origin;
-use crate::{KeyFile, UnifiedPushConfig, WebPushConfig, XiaomiConfig};
+use crate::{KeyFile, MeizuConfig, OppoConfig, UnifiedPushConfig, WebPushConfig, XiaomiConfig};
 
 /// The named credentials of every provider. All maps are empty by default.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
@@ -19,6 +19,10 @@ pub struct PushConfig {
     pub fcm: BTreeMap<String, FcmConfig>,
     /// `[push.xiaomi.NAME]`.
     pub xiaomi: BTreeMap<String, XiaomiConfig>,
+    /// `[push.oppo.NAME]`.
+    pub oppo: BTreeMap<String, OppoConfig>,
+    /// `[push.meizu.NAME]`.
+    pub meizu: BTreeMap<String, MeizuConfig>,
     /// `[push.webpush.NAME]`.
     pub webpush: BTreeMap<String, WebPushConfig>,
     /// `[push.unifiedpush.NAME]`.
@@ -62,6 +66,20 @@ pub struct FcmConfig {
     pub token_url: Option<String>,
     /// The JSON key file of a service account that may send.
     pub service_account_file: KeyFile,
+}
+
+/// An option that consoles show as a number, and people write with or without quotes.
+pub(crate) fn text_or_number<'de, D: Deserializer<'de>>(from: D) -> Result<String, D::Error> {
+    #[derive(Deserialize)]
+    #[serde(untagged, expecting = "a text or a number")]
+    enum Given {
+        Text(String),
+        Number(u64),
+    }
+    Ok(match Given::deserialize(from)? {
+        Given::Text(text) => text,
+        Given::Number(number) => number.to_string(),
+    })
 }
 
 /// A credential that cannot be used.

@@ -47,6 +47,11 @@ impl Form {
         self.0.remove(name);
     }
 
+    /// The fields, by name.
+    pub(crate) fn fields(&self) -> impl Iterator<Item = (&str, &str)> {
+        self.0.iter().map(|(name, value)| (name.as_str(), value.as_str()))
+    }
+
     /// The fields as an object of texts.
     #[cfg(test)]
     pub(crate) fn to_json(&self) -> Value {

@@ -7,7 +7,9 @@ use nightjar_model::BindingKey;
 use nightjar_push::{Answer, Outcome, PushRequest};
 
 use crate::clock::wall_now;
-use crate::{Apns, Fcm, Health, Provider, ProviderConfigError, PushConfig, WebPush, Xiaomi};
+use crate::{
+    Apns, Fcm, Health, Meizu, Oppo, Provider, ProviderConfigError, PushConfig, WebPush, Xiaomi,
+};
 
 /// Providers by (provider, credential). Clones share them, and what one changes all see: a
 /// credential may come, be replaced and go while pushes are under way. A request under way ends
@@ -35,6 +37,12 @@ impl Providers {
         }
         for (name, table) in &config.fcm {
             providers.insert(name, Arc::new(Fcm::open(name, table)?));
+        }
+        for (name, table) in &config.meizu {
+            providers.insert(name, Arc::new(Meizu::open(name, table)?));
+        }
+        for (name, table) in &config.oppo {
+            providers.insert(name, Arc::new(Oppo::open(name, table)?));
         }
         for (name, table) in &config.xiaomi {
             providers.insert(name, Arc::new(Xiaomi::open(name, table)?));

@@ -1,10 +1,8 @@
 //! What providers report later: that a push arrived, was opened, or could not be shown.
 
 use http::HeaderMap;
-use nightjar_model::{MessageId, Secret, WallMs};
-
-/// Receipts of one report; a vendor sends a hundred at most.
-pub const RECEIPTS_MAX: usize = 1_000;
+pub use nightjar_model::limits::RECEIPTS_MAX;
+pub use nightjar_model::{Receipt, ReceiptEvent};
 
 /// One report of a provider, as it came.
 #[derive(Debug, Clone, Copy)]
@@ -15,31 +13,6 @@ pub struct ReceiptRequest<'a> {
     pub headers: &'a HeaderMap,
     /// The body, as bytes: signatures are over these.
     pub body: &'a [u8],
-}
-
-/// What became of one message on one device. Both are found by what every vendor repeats: the
-/// tag of the request, which is the `mid`, and the token.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Receipt {
-    /// The message.
-    pub mid: MessageId,
-    /// Where it went.
-    pub token: Secret<String>,
-    /// What.
-    pub event: ReceiptEvent,
-    /// When, as the vendor says it; `None` is now.
-    pub at: Option<WallMs>,
-}
-
-/// What became of it.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum ReceiptEvent {
-    /// It is on the device.
-    Arrived,
-    /// A person opened it.
-    Clicked,
-    /// It will not arrive; the vendor's word for why, shortened.
-    Failed(String),
 }
 
 /// Why a report was not taken. Nothing of it counts.

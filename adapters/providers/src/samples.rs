@@ -90,3 +90,12 @@ pub(crate) fn golden_form(request: &Recorded) -> String {
     });
     serde_json::to_string_pretty(&golden).unwrap()
 }
+
+/// A JSON value without what stands at a pointer, which must be there.
+pub(crate) fn without(value: &Value, pointer: &str) -> Value {
+    let mut value = value.clone();
+    let (parent, key) = pointer.rsplit_once('/').unwrap();
+    let parent = value.pointer_mut(parent).and_then(Value::as_object_mut);
+    assert!(parent.is_some_and(|object| object.remove(key).is_some()), "{pointer} is not there");
+    value
+}

@@ -40,11 +40,14 @@ pub(crate) enum Table {
     PushPolicy = 0x98,
     PushTemplate = 0xa0,
     Outcome = 0xa8,
+    Credential = 0xb0,
+    Webhook = 0xb8,
+    Statistic = 0xc0,
 }
 
 impl Table {
     /// All tables, in the order of keys.
-    pub(crate) const ALL: [Self; 25] = [
+    pub(crate) const ALL: [Self; 28] = [
         Self::Conversation,
         Self::Member,
         Self::Entry,
@@ -70,6 +73,9 @@ impl Table {
         Self::PushPolicy,
         Self::PushTemplate,
         Self::Outcome,
+        Self::Credential,
+        Self::Webhook,
+        Self::Statistic,
     ];
 
     /// Whether its rows are written once and then only read or dropped: they lie apart from those
@@ -115,6 +121,9 @@ impl Table {
             Key::PushPolicy => Self::PushPolicy,
             Key::PushTemplate(..) => Self::PushTemplate,
             Key::Outcome(..) => Self::Outcome,
+            Key::Credential(..) => Self::Credential,
+            Key::Webhook(..) => Self::Webhook,
+            Key::Statistic(..) => Self::Statistic,
         }
     }
 }
@@ -219,7 +228,11 @@ pub(crate) fn encode(key: &Key, out: Vec<u8>) -> Vec<u8> {
             .number(at.0)
             .number(*n),
         Key::Event(number) | Key::Outcome(number) => bytes.number(*number),
-        Key::EventCursor(receiver) => bytes.text(receiver),
+        Key::EventCursor(name) | Key::Webhook(name) => bytes.text(name),
+        Key::Credential(provider, name) => bytes.text(provider).text(name),
+        Key::Statistic(day, provider, name) => {
+            bytes.raw(&day.to_be_bytes()).text(provider).text(name)
+        }
         Key::PushPolicy => bytes,
         Key::PushTemplate(name, locale) => bytes.text(name).optional(locale.as_deref()),
     };
@@ -291,6 +304,13 @@ impl Span {
             Scan::PushTemplates => Self::whole(Table::PushTemplate),
             Scan::Outcomes { after, limit } => Self::numbered(Table::Outcome, *after, *limit),
             Scan::LastOutcome => Self { limit: 1, newest: true, ..Self::whole(Table::Outcome) },
+            Scan::Credentials => Self::whole(Table::Credential),
+            Scan::Webhooks => Self::whole(Table::Webhook),
+            Scan::Statistics { from, limit } => {
+                let days = Bytes::of(Table::Statistic);
+                let start = days.clone().raw(&from.to_be_bytes());
+                Self { limit: *limit, ..Self::between(Table::Statistic, start, days.end()) }
+            }
         }
     }
 

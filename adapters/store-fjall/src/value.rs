@@ -39,6 +39,9 @@ pub(crate) fn encode(row: &Row, out: Vec<u8>) -> Vec<u8> {
         Row::PushPolicy(row) => bytes(row, out),
         Row::PushTemplate(row) => bytes(row, out),
         Row::Outcome(row) => bytes(row, out),
+        Row::Credential(row) => bytes(row, out),
+        Row::Webhook(row) => bytes(row, out),
+        Row::Statistic(row) => bytes(row, out),
     }
 }
 
@@ -70,6 +73,9 @@ pub(crate) fn decode(table: Table, bytes: &[u8]) -> Result<Row, Failure> {
         Table::PushPolicy => row("push_policy", bytes).map(Row::PushPolicy),
         Table::PushTemplate => row("push_template", bytes).map(Row::PushTemplate),
         Table::Outcome => row("outcome", bytes).map(Row::Outcome),
+        Table::Credential => row("credential", bytes).map(Row::Credential),
+        Table::Webhook => row("webhook", bytes).map(Row::Webhook),
+        Table::Statistic => row("statistic", bytes).map(Row::Statistic),
     }
 }
 

@@ -57,6 +57,13 @@ pub(crate) fn range(rows: &BTreeMap<Key, Row>, scan: &Scan) -> Vec<Row> {
             oldest_of(rows, keys, *limit)
         }
         Scan::LastEvent => newest_of(rows, Key::Event(0)..=Key::Event(u64::MAX), 1),
+        _ => of_operator(rows, scan),
+    }
+}
+
+/// What operators set up, and what is written down for them.
+fn of_operator(rows: &BTreeMap<Key, Row>, scan: &Scan) -> Vec<Row> {
+    match scan {
         Scan::PushTemplates => {
             let first = Key::PushTemplate(String::new(), None);
             take_while(rows, &first, |key| matches!(key, Key::PushTemplate(..)))
@@ -66,6 +73,20 @@ pub(crate) fn range(rows: &BTreeMap<Key, Row>, scan: &Scan) -> Vec<Row> {
             oldest_of(rows, (above, Bound::Included(Key::Outcome(u64::MAX))), *limit)
         }
         Scan::LastOutcome => newest_of(rows, Key::Outcome(0)..=Key::Outcome(u64::MAX), 1),
+        Scan::Credentials => {
+            let first = Key::Credential(String::new(), String::new());
+            take_while(rows, &first, |key| matches!(key, Key::Credential(..)))
+        }
+        Scan::Webhooks => {
+            take_while(rows, &Key::Webhook(String::new()), |key| matches!(key, Key::Webhook(..)))
+        }
+        Scan::Statistics { from, limit } => {
+            let first = Key::Statistic(*from, String::new(), String::new());
+            let mut found = take_while(rows, &first, |key| matches!(key, Key::Statistic(..)));
+            found.truncate(*limit);
+            found
+        }
+        _ => Vec::new(),
     }
 }
 

@@ -8,7 +8,8 @@ use figment::Figment;
 use figment::providers::{Env, Format, Serialized, Toml};
 use nightjar_model::{PushChoice, Secret};
 use nightjar_providers::{
-    ApnsConfig, FcmConfig, Providers, PushConfig, UnifiedPushConfig, WebPushConfig, XiaomiConfig,
+    ApnsConfig, FcmConfig, MeizuConfig, OppoConfig, Providers, PushConfig, UnifiedPushConfig,
+    WebPushConfig, XiaomiConfig,
 };
 use nightjar_push::{FieldError, choice_from_json};
 use serde::{Deserialize, Serialize};
@@ -158,6 +159,10 @@ pub(crate) struct PushSection {
     pub(crate) unifiedpush: BTreeMap<String, UnifiedPushConfig>,
     /// `[push.xiaomi.NAME]`.
     pub(crate) xiaomi: BTreeMap<String, XiaomiConfig>,
+    /// `[push.oppo.NAME]`.
+    pub(crate) oppo: BTreeMap<String, OppoConfig>,
+    /// `[push.meizu.NAME]`.
+    pub(crate) meizu: BTreeMap<String, MeizuConfig>,
 }
 
 impl Default for PushSection {
@@ -171,6 +176,8 @@ impl Default for PushSection {
             webpush: BTreeMap::new(),
             unifiedpush: BTreeMap::new(),
             xiaomi: BTreeMap::new(),
+            oppo: BTreeMap::new(),
+            meizu: BTreeMap::new(),
         }
     }
 }
@@ -227,9 +234,11 @@ impl PushSection {
         PushConfig {
             apns: self.apns.clone(),
             fcm: self.fcm.clone(),
+            xiaomi: self.xiaomi.clone(),
+            oppo: self.oppo.clone(),
+            meizu: self.meizu.clone(),
             webpush: self.webpush.clone(),
             unifiedpush: self.unifiedpush.clone(),
-            xiaomi: self.xiaomi.clone(),
         }
     }
 }

@@ -6,15 +6,15 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
-use anyhow::Context;
+use anyhow::{Context, anyhow};
 use nightjar_access::{AdminKeys, HandshakeRate, Tokens};
 use nightjar_decider::{Clock, Decider, Handle, Pusher};
-use nightjar_domain::Deadlines;
-use nightjar_gateway_http::{Api, Development, PageFile};
+use nightjar_domain::{Deadlines, Row, Rows, Scan};
+use nightjar_gateway_http::{Api, Credentials, Development, PageFile};
 use nightjar_gateway_native::NativeGateway;
-use nightjar_model::{BindingKey, Secret};
+use nightjar_model::{BindingKey, Credential, Secret};
 use nightjar_node::NodeConfig;
-use nightjar_providers::{Console, Providers};
+use nightjar_providers::{Console, Providers, open_one};
 use nightjar_push::PushPolicy;
 use nightjar_session::SessionConfig;
 use nightjar_store_fjall::{Counters, FjallStore};
@@ -74,7 +74,8 @@ async fn run(
 ) -> anyhow::Result<()> {
     let clock = Clock::start();
     let console = is_development.then(|| Arc::new(Console::default()));
-    let (decider, store) = start_decider(&config, console.clone(), clock)?;
+    let providers = Providers::open(&config.push.providers())?;
+    let (decider, store) = start_decider(&config, &providers, console.clone(), clock)?;
     let metrics = metrics::install(store)?;
     let handle = decider.handle();
     let tokens = Arc::new(Tokens::new(&token_secret(&config)?));
@@ -106,6 +107,7 @@ async fn run(
             handle: handle.clone(),
             tokens,
             admin: Arc::new(AdminKeys::new(admin.clone())),
+            credentials: Credentials::new(providers, &config.push.providers()),
             console,
             page: page(),
             csp: nightjar_web::CSP,
@@ -134,10 +136,10 @@ async fn run(
 
 fn start_decider(
     config: &Config,
+    providers: &Providers,
     console: Option<Arc<Console>>,
     clock: Clock,
 ) -> anyhow::Result<(Decider, Arc<Counters>)> {
-    let providers = Providers::open(&config.push.providers())?;
     let mut fallback = None;
     if let Some(console) = console {
         providers.insert(CONSOLE, console);
@@ -150,8 +152,9 @@ fn start_decider(
         }
     }
     let credentials: BTreeSet<BindingKey> = providers.keys().into_iter().collect();
+    let open = providers.clone();
     let pusher = Pusher::new(tokio::runtime::Handle::current(), move |request| {
-        let providers = providers.clone();
+        let providers = open.clone();
         Box::pin(async move { providers.push(&request).await })
     });
     let (release, parts) = Decider::release(pusher, clock);
@@ -165,6 +168,7 @@ fn start_decider(
         |failure| broken(&failure.chain()),
     )
     .with_context(|| format!("the store in {} cannot be opened", directory.display()))?;
+    open_stored(providers, &store)?;
     let counters = store.counters();
     let node = NodeConfig {
         deadlines: Deadlines {
@@ -180,6 +184,28 @@ fn start_decider(
     };
     let decider = Decider::start(parts, node, Box::new(store), |reason| broken(&reason))?;
     Ok((decider, counters))
+}
+
+/// Opens the credentials an operator made. One that this version cannot open keeps nobody from
+/// starting: its pushes fail by name, and the API says what is wrong with it.
+fn open_stored(providers: &Providers, store: &FjallStore) -> anyhow::Result<()> {
+    let rows = store.scan(&Scan::Credentials).map_err(|missing| anyhow!("{missing:?}"))?;
+    for row in rows {
+        let Row::Credential(Credential { key, options: Some(options), .. }) = row else { continue };
+        if providers.get(&key).is_some() {
+            continue;
+        }
+        let opened = serde_json::from_str(options.expose()).ok();
+        match opened.and_then(|options| open_one(&key, &options).ok()) {
+            Some(provider) => providers.insert(&key.credential, provider),
+            None => tracing::error!(
+                provider = key.provider,
+                credential = key.credential,
+                "a push credential cannot be opened; GET /v1/push/credentials says why"
+            ),
+        }
+    }
+    Ok(())
 }
 
 /// A store that failed may have lost what it was told: nothing that follows may be said.

@@ -35,6 +35,10 @@ pub enum Key {
     PushPolicy,
     PushTemplate(String, Option<String>),
     Outcome(u64),
+    Credential(String, String),
+    Webhook(String),
+    /// Day, provider, credential.
+    Statistic(u32, String, String),
 }
 
 impl Row {
@@ -74,6 +78,13 @@ impl Row {
             Self::PushPolicy(_) => Key::PushPolicy,
             Self::PushTemplate(r) => Key::PushTemplate(r.name.clone(), r.locale.clone()),
             Self::Outcome(r) => Key::Outcome(r.number),
+            Self::Credential(r) => {
+                Key::Credential(r.key.provider.clone(), r.key.credential.clone())
+            }
+            Self::Webhook(r) => Key::Webhook(r.id.clone()),
+            Self::Statistic(r) => {
+                Key::Statistic(r.day, r.key.provider.clone(), r.key.credential.clone())
+            }
         }
     }
 }
@@ -148,4 +159,15 @@ pub enum Scan {
     },
     /// The last answer of a provider.
     LastOutcome,
+    /// All credentials an operator made or turned off.
+    Credentials,
+    /// All webhooks.
+    Webhooks,
+    /// Statistics from a day on.
+    Statistics {
+        /// From this day on, counted from the Unix epoch.
+        from: u32,
+        /// How many, at most.
+        limit: usize,
+    },
 }

@@ -1,8 +1,9 @@
 //! The typed rows. Each holds absolute values: writing one twice is writing it once.
 
 use nightjar_model::{
-    Binding, ClientMsgId, ContactState, ConversationId, ConversationKind, DeviceId, Entry, Lane,
-    MessageId, Platform, PushChoice, PushSettings, PushTemplate, Seq, Step, Uid, WallMs,
+    Binding, ClientMsgId, ContactState, ConversationId, ConversationKind, Credential, DeviceId,
+    Entry, Lane, MessageId, Platform, PushChoice, PushSettings, PushTemplate, Seq, Statistic, Step,
+    Uid, WallMs, Webhook,
 };
 use serde::{Deserialize, Serialize};
 
@@ -62,6 +63,12 @@ pub enum Row {
     PushTemplate(PushTemplate),
     /// What a provider answered.
     Outcome(OutcomeRow),
+    /// Provider keys an operator made or turned off.
+    Credential(Credential),
+    /// Where events go.
+    Webhook(Webhook),
+    /// What became of a credential's pushes on a day.
+    Statistic(Statistic),
 }
 
 impl Row {
@@ -94,6 +101,9 @@ impl Row {
             Self::PushPolicy(_) => "push_policy",
             Self::PushTemplate(_) => "push_template",
             Self::Outcome(_) => "outcome",
+            Self::Credential(_) => "credential",
+            Self::Webhook(_) => "webhook",
+            Self::Statistic(_) => "statistic",
         }
     }
 }

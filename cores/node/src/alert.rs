@@ -171,6 +171,9 @@ impl Node {
                     return Ok(());
                 }
                 Decision::Silent(reason) => {
+                    let place = (id, seq, Some(case.entry.message_id));
+                    let bound = self.first_binding(key);
+                    self.tell_silence(ctx, key, place, bound.as_ref(), reason);
                     self.silence(ctx, key, id, seq, reason);
                     self.queue.next_message(key);
                     attempts = Attempts::default();
@@ -402,6 +405,8 @@ impl Node {
             }
             Next::Silent(reason) => match key.lane {
                 PushLane::Conversation(_) => {
+                    let place = (&flight.conversation, flight.seq, flight.message_id);
+                    self.tell_silence(ctx, &key, place, Some(&flight.binding.key), reason);
                     self.silence(ctx, &key, &flight.conversation, flight.seq, reason);
                 }
                 PushLane::Withdrawals => self.withdrawals_left(&key, &flight.withdraws),

@@ -15,7 +15,7 @@ impl Node {
         device_id: &DeviceId,
         mut binding: Binding,
     ) -> Result<Reply, Stop> {
-        if !self.config.credentials.contains(&binding.key) {
+        if !self.credentials.contains_key(&binding.key) {
             return Err(Reject::UnknownCredential.into());
         }
         if binding.token.expose().is_empty() {

@@ -9,6 +9,7 @@ use nightjar_model::{
 use nightjar_push::{Decision, PushCase, Trim, decide_push, render};
 
 use crate::node::{Ctx, Node};
+use crate::record::NO_DEVICE;
 use crate::send::conversation_of;
 
 /// Members explained for one message.
@@ -55,7 +56,7 @@ impl Node {
             self.with_user(ctx, uid)?;
             let devices: Vec<DeviceId> = self.users[uid].devices.keys().cloned().collect();
             if devices.is_empty() {
-                explained.push(line(uid, None, "silent", "no_device"));
+                explained.push(line(uid, None, "silent", NO_DEVICE));
             }
             for device_id in &devices {
                 explained.push(self.explain_device(ctx, (uid, device_id), &entry)?);

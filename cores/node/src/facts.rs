@@ -39,7 +39,9 @@ impl Node {
         let conversation = &self.conversations[&entry.conversation];
         let user = &self.users[uid];
         let device = &user.devices[device_id];
+        let barred = self.barred(uid, device_id);
         Ok(PushCase {
+            barred,
             kind: conversation.row().kind,
             sender_name,
             group_name: conversation.row().name.clone(),
@@ -107,7 +109,8 @@ impl Node {
         let devices = &self.users[uid].devices;
         let has_fallback = self.config.fallback.is_some();
         let can_be_pushed = |device: &nightjar_domain::Device| {
-            !device.row.signed_out && (has_fallback || !device.bindings.is_empty())
+            let has_binding = device.bindings.iter().any(|binding| self.is_open(&binding.key));
+            !device.row.signed_out && (has_fallback || has_binding)
         };
         let named = settings.primary_device.as_ref().and_then(|named| devices.get(named));
         let primary = named.filter(|device| can_be_pushed(device)).or_else(|| {
@@ -117,8 +120,20 @@ impl Node {
         primary.is_none_or(|primary| primary.row.device_id == *device_id)
     }
 
-    /// Where the device can be pushed now: its bindings whose token nobody else bound since.
+    /// Where the device can be pushed now: its own bindings whose credential is there and on.
     pub(crate) fn usable_bindings(
+        &self,
+        ctx: Ctx<'_>,
+        uid: &Uid,
+        device_id: &DeviceId,
+    ) -> Result<Vec<Binding>, Missing> {
+        let mut usable = self.own_bindings(ctx, uid, device_id)?;
+        usable.retain(|binding| self.is_open(&binding.key));
+        Ok(usable)
+    }
+
+    /// Its bindings whose token nobody else bound since.
+    pub(crate) fn own_bindings(
         &self,
         ctx: Ctx<'_>,
         uid: &Uid,

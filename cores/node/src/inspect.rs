@@ -7,6 +7,7 @@ use nightjar_model::{
 };
 
 use crate::node::{Ctx, Node};
+use crate::record::NO_DEVICE;
 
 /// Trace rows looked through for one message.
 const TRACE_LOOKED_MAX: usize = 4_096;
@@ -98,7 +99,7 @@ impl Node {
                 at: entry.at,
                 device_id: None,
                 step: Step::Decided,
-                reason: Some("no_device".into()),
+                reason: Some(NO_DEVICE.into()),
                 detail: None,
             });
         }

@@ -14,6 +14,7 @@ mod alert;
 mod amend;
 mod bindings;
 mod contacts;
+mod credentials;
 mod deadlines;
 mod device;
 mod explain;
@@ -30,6 +31,7 @@ mod record;
 mod report;
 mod send;
 mod settings;
+mod silence;
 mod sync;
 #[cfg(test)]
 mod tests;
@@ -135,7 +137,7 @@ pub struct NodeConfig {
     pub deadlines: Deadlines,
     /// What a push shows, and storm control.
     pub policy: PushPolicy,
-    /// Provider keys that exist.
+    /// Provider keys of the configuration; an operator makes more at run time.
     pub credentials: BTreeSet<BindingKey>,
     /// Catches pushes for devices without a binding (development mode).
     pub fallback: Option<BindingKey>,

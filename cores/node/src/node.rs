@@ -10,6 +10,7 @@ use nightjar_model::{ConnId, ConversationId, DeviceId, Lane, Mono, Now, Reject, 
 use nightjar_push::{PushPolicy, Queue, Ticket};
 
 use crate::contacts::Notes;
+use crate::credentials::{self, Credentials};
 use crate::flush::Flush;
 use crate::pending::Pending;
 use crate::presence::Presence;
@@ -44,6 +45,8 @@ pub struct Node {
     clock: Mono,
     /// What an operator chose for all users.
     pub(crate) policy: PushPolicy,
+    /// Every credential, and whether it is on.
+    pub(crate) credentials: Credentials,
     /// When mutes of users in memory end by themselves.
     pub(crate) mute_ends: MuteEnds,
     pub(crate) queue: Queue,
@@ -112,6 +115,7 @@ impl Node {
             presence: Presence::default(),
             notes: Notes::open(rows)?,
             policy: read::push_policy(rows)?.unwrap_or_default().over(&config.policy),
+            credentials: credentials::open(&config, rows)?,
             mute_ends: MuteEnds::default(),
             config,
             conversations: BTreeMap::new(),
@@ -303,6 +307,12 @@ impl Node {
             Command::PutPushTemplate(template) => self.put_push_template(ctx, *template),
             Command::DeletePushTemplate { name, locale } => {
                 self.delete_push_template(ctx, &name, locale.as_deref())
+            }
+            Command::Credentials => self.credentials(ctx),
+            Command::PutCredential(credential) => self.put_credential(ctx, *credential),
+            Command::DeleteCredential(key) => self.delete_credential(key),
+            Command::TestTarget { uid, device_id, key } => {
+                self.test_target(ctx, &uid, (device_id.as_ref(), &key))
             }
             Command::Outcomes { after, limit } => self.outcomes(ctx, after, limit),
             Command::Events { after, limit } => self.events(ctx, after, limit),

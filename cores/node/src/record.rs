@@ -5,15 +5,17 @@ use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use nightjar_domain::{Changes, EventRow, Key, Missing, OutcomeRow, Row, Rows, Scan, TraceRow};
 use nightjar_model::sabotage::Sabotage;
 use nightjar_model::{
-    BindingKey, ConversationId, DeviceId, Entry, Now, Seq, Step, Uid, WallMs, limits,
+    BindingKey, ConversationId, DeviceId, Entry, MessageId, Now, Seq, Step, Uid, WallMs, limits,
 };
-use nightjar_push::Answer;
+use nightjar_push::{Answer, SilentReason};
 use serde_json::{Value, json};
 
 use crate::alert::InFlight;
 
 /// Rows this close together are one row if they continue each other.
 const MERGE_MS: u64 = 50;
+/// Why a user who has no device stayed silent.
+pub(crate) const NO_DEVICE: &str = "no_device";
 /// Turns whose safety is not known yet.
 const TURNS_MAX: usize = 4_096;
 
@@ -263,6 +265,11 @@ impl Recorder {
             "devices": devices,
         });
         self.event("message.offline", at, data);
+        if device_id.is_none() {
+            let place = (&entry.conversation, entry.seq, Some(entry.message_id));
+            let why = (SilentReason::NoBinding.established(), NO_DEVICE);
+            self.silent((uid, None), place, None, why, at);
+        }
     }
 
     /// A device connected or is gone.
@@ -290,7 +297,7 @@ impl Recorder {
 
     /// A provider answered.
     pub(crate) fn outcome(&mut self, flight: &InFlight, answer: &Answer, at: WallMs) {
-        let data = json!({
+        let mut data = json!({
             "at": at.0,
             "message_id": flight.message_id.map(|id| id.to_string()),
             "conversation": flight.conversation.as_str(),
@@ -306,6 +313,36 @@ impl Recorder {
         let number = self.next_outcome;
         self.next_outcome += 1;
         self.outcomes.push(OutcomeRow { number, json: data.to_string() });
+        if let Some(name) = answer.outcome.established() {
+            data["established"] = name.into();
+        }
+        self.event("push.outcome", at, data);
+    }
+
+    /// Somebody was to be told and was not. The reason is the name apps already know, where there
+    /// is one, and `silence` is ours.
+    pub(crate) fn silent(
+        &mut self,
+        (uid, device_id): (&Uid, Option<&DeviceId>),
+        (id, seq, message_id): (&ConversationId, Seq, Option<MessageId>),
+        binding: Option<&BindingKey>,
+        (established, silence): (Option<&str>, &str),
+        at: WallMs,
+    ) {
+        let data = json!({
+            "at": at.0,
+            "message_id": message_id.map(|id| id.to_string()),
+            "conversation": id.as_str(),
+            "seq": seq,
+            "uid": uid.as_str(),
+            "device_id": device_id.map(DeviceId::as_str),
+            "provider": binding.map(|key| &key.provider),
+            "credential": binding.map(|key| &key.credential),
+            "outcome": "silent",
+            "reason": established.unwrap_or(silence),
+            "silence": silence,
+            "vendor": "",
+        });
         self.event("push.outcome", at, data);
     }
 }

@@ -5,6 +5,7 @@ mod amend;
 mod bindings;
 mod commits;
 mod contacts;
+mod credentials;
 mod deadlines;
 mod events;
 mod hello;

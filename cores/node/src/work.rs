@@ -81,8 +81,8 @@ impl OpenWork {
 }
 
 /// An entry as a look sees it: with the author of what a recall takes back, and encoded once.
-struct Fresh {
-    entry: Arc<Entry>,
+pub(crate) struct Fresh {
+    pub(crate) entry: Arc<Entry>,
     recalled_from: Option<Uid>,
     packets: SharedPackets,
 }
@@ -243,6 +243,7 @@ impl Node {
         id: &ConversationId,
         fresh: &[Fresh],
     ) -> Result<(), Missing> {
+        let hushed = self.hushed(uid, id, fresh);
         let Some(user) = self.users.get_mut(uid) else { return Ok(()) };
         let Some(place) = user.place(id) else { return Ok(()) };
         let (joined, read) = (place.row.joined, place.row.read);
@@ -284,6 +285,7 @@ impl Node {
                 self.withdraw_shared(ctx, uid, device_id, id, &recalled)?;
             }
         }
+        self.tell_hushed(ctx, uid, id, &hushed);
         Ok(())
     }
 

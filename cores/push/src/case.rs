@@ -7,6 +7,8 @@ use nightjar_model::{
     PushSettings, PushTemplate, Uid, WallMs,
 };
 
+use crate::decide::SilentReason;
+
 /// Everything [`crate::decide_push`] may look at.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct PushCase {
@@ -53,6 +55,8 @@ pub struct PushCase {
     /// Where the device can be pushed, best first; only bindings whose token is still this device's
     /// and whose credential the sender accepts.
     pub bindings: Vec<Binding>,
+    /// Why its other bindings cannot be used: their credential is off, or is none.
+    pub barred: Option<SilentReason>,
     /// Bindings that were tried for this message and failed for good.
     pub bindings_spent: usize,
     /// Alertable entries of the conversation the device neither showed nor read, this one included.

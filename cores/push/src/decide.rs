@@ -73,6 +73,8 @@ reasons! {
     NotMentioned "not_mentioned" "The user wants to be told of mentions only.";
     NotPrimary "not_primary" "The user is pushed on another device only.";
     SurfacedElsewhere "surfaced_elsewhere" "Another device showed it, and the user is pushed only if none does.";
+    CredentialDisabled "credential_disabled" "An operator turned off the credential of every binding the device has.";
+    UnknownCredential "unknown_credential" "No binding of the device names a credential that exists; an operator removed it.";
     NoBinding "no_binding" "The device has no push binding; the app must bind its token after login.";
     IllegalBinding "illegal_binding" "The provider refused every binding the device has; the app must bind a new token.";
     ProviderReject "provider_reject" "The provider refuses this message for good; the trace has its words.";
@@ -111,6 +113,7 @@ fn silence(case: &PushCase, now: WallMs) -> Option<SilentReason> {
     let shown_is_enough = case.settings.push_if_unread_after_s.is_none();
     let once_is_enough = case.policy.devices == DevicePolicy::AllOffline;
     let one_device = case.policy.devices == DevicePolicy::PrimaryOnly;
+    let is_unbound = case.bindings.is_empty() && case.bindings_spent == 0;
     let facts = [
         (case.kind == ConversationKind::Room, Why::Room),
         (entry.from == case.uid, Why::OwnMessage),
@@ -127,7 +130,7 @@ fn silence(case: &PushCase, now: WallMs) -> Option<SilentReason> {
     let places = [
         (one_device && !case.is_primary, Why::NotPrimary),
         (once_is_enough && case.elsewhere.surfaced, Why::SurfacedElsewhere),
-        (case.bindings.is_empty() && case.bindings_spent == 0, Why::NoBinding),
+        (is_unbound, case.barred.unwrap_or(Why::NoBinding)),
         (case.bindings_spent >= case.bindings.len(), Why::IllegalBinding),
     ];
     let first = |checks: &[(bool, Why)]| {

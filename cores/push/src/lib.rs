@@ -10,6 +10,7 @@ mod budget;
 mod case;
 mod decide;
 mod document;
+mod established;
 mod outcome;
 mod queue;
 mod quiet;

@@ -60,6 +60,7 @@ pub(crate) fn case() -> PushCase {
         elsewhere: Elsewhere::default(),
         held_until: None,
         bindings: vec![binding()],
+        barred: None,
         bindings_spent: 0,
         unseen: 1,
         is_shared: None,

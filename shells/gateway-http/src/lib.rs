@@ -7,6 +7,7 @@
 //! Read [`Api`] and [`router`] first.
 
 mod contacts;
+mod credentials;
 mod devices;
 mod error;
 mod fetch;
@@ -30,6 +31,7 @@ use nightjar_access::{AdminKeys, Tokens};
 use nightjar_decider::Handle;
 use nightjar_providers::Console;
 
+pub use credentials::Credentials;
 pub use guard::Development;
 pub use page::PageFile;
 
@@ -42,6 +44,8 @@ pub struct Api {
     pub tokens: Arc<Tokens>,
     /// Who may call.
     pub admin: Arc<AdminKeys>,
+    /// The provider keys.
+    pub credentials: Arc<Credentials>,
     /// The pushes development mode catches; `None` outside of it.
     pub console: Option<Arc<Console>>,
     /// Files of the console page.
@@ -84,6 +88,12 @@ pub fn router(api: Api) -> Router {
         .route("/v1/users/{uid}/push-settings", get(settings::settings).put(settings::put_settings))
         .route("/v1/push/policy", get(settings::policy).put(settings::put_policy))
         .route("/v1/push/explain", post(push::explain))
+        .route("/v1/push/credentials", get(credentials::list))
+        .route(
+            "/v1/push/credentials/{name}",
+            get(credentials::get).post(credentials::put).delete(credentials::remove),
+        )
+        .route("/v1/push/credentials/{name}/test", post(credentials::test))
         .route("/v1/push/outcomes", get(push::outcomes))
         .route(
             "/v1/push/templates/{name}",

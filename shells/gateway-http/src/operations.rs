@@ -11,8 +11,8 @@ use serde::Deserialize;
 use serde_json::json;
 use serde_json::value::RawValue;
 
-use crate::Api;
 use crate::error::{ApiResult, unexpected};
+use crate::{Api, credentials};
 
 /// `GET /healthz`: the process answers.
 pub(crate) async fn healthz() -> &'static str {
@@ -52,6 +52,7 @@ pub(crate) async fn metrics(State(api): State<Api>) -> Response {
             text.push_str(&format!("# TYPE {name} {kind}\n{name} {value}\n"));
         }
     }
+    credentials::metrics(api.credentials.providers(), &mut text);
     ([(CONTENT_TYPE, "text/plain; version=0.0.4")], text).into_response()
 }
 

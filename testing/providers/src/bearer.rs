@@ -36,12 +36,23 @@ impl Sold {
 
     /// The answer of an OAuth 2 token endpoint (RFC 6749 §5.1) with a new one.
     pub(crate) fn sell(&self) -> Script {
-        let access = format!("access-{}", self.next_number());
-        *self.good.lock().expect("no panic while locked") = Some(access.clone());
+        let access = self.issue();
         let expires_in_s = self.expires_in_s.load(Ordering::Acquire);
         Script::accept().json(
             &json!({ "access_token": access, "expires_in": expires_in_s, "token_type": "Bearer" }),
         )
+    }
+
+    /// A new one.
+    pub(crate) fn issue(&self) -> String {
+        let access = format!("access-{}", self.next_number());
+        *self.good.lock().expect("no panic while locked") = Some(access.clone());
+        access
+    }
+
+    /// Whether this is the good one.
+    pub(crate) fn is_good(&self, token: &str) -> bool {
+        self.good.lock().expect("no panic while locked").as_deref() == Some(token)
     }
 
     /// Whether a request shows the good one.

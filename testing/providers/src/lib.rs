@@ -14,6 +14,8 @@ mod bearer;
 mod fcm;
 mod jwt;
 pub mod keys;
+mod meizu;
+mod oppo;
 mod raw;
 mod record;
 mod script;
@@ -24,6 +26,10 @@ mod xiaomi;
 pub use apns::{ApnsServer, ConnectionSeen, KEY_ID, TEAM_ID, TOPIC};
 pub use fcm::{FcmServer, PROJECT_ID};
 pub use jwt::Token;
+pub use meizu::{MEIZU_APP_ID, MEIZU_RECEIPT_URL, MEIZU_SECRET, MeizuServer};
+pub use oppo::{
+    OPPO_APP_KEY, OPPO_CATEGORY, OPPO_CHANNEL, OPPO_RECEIPT_URL, OPPO_SECRET, OppoServer,
+};
 pub use raw::GoAwayPlan;
 pub use record::{Record, Recorded};
 pub use script::Script;

@@ -43,7 +43,8 @@ impl Model {
             Scan::Entries { limit, .. }
             | Scan::Trace { limit, .. }
             | Scan::Events { limit, .. }
-            | Scan::Outcomes { limit, .. } => found.take(*limit).cloned().collect(),
+            | Scan::Outcomes { limit, .. }
+            | Scan::Statistics { limit, .. } => found.take(*limit).cloned().collect(),
             _ => found.cloned().collect(),
         }
     }
@@ -73,7 +74,9 @@ fn means(scan: &Scan, row: &Row) -> bool {
         | (Scan::Notes, Row::Note(_))
         | (Scan::LastEvent, Row::Event(_))
         | (Scan::LastOutcome, Row::Outcome(_))
-        | (Scan::PushTemplates, Row::PushTemplate(_)) => true,
+        | (Scan::PushTemplates, Row::PushTemplate(_))
+        | (Scan::Credentials, Row::Credential(_))
+        | (Scan::Webhooks, Row::Webhook(_)) => true,
         (Scan::Devices(uid), Row::Device(row)) => row.uid == *uid,
         (Scan::Bindings(uid), Row::Binding(row)) => row.uid == *uid,
         (Scan::Cursors(uid), Row::Cursor(row)) => row.uid == *uid,
@@ -85,6 +88,7 @@ fn means(scan: &Scan, row: &Row) -> bool {
         }
         (Scan::Events { after, .. }, Row::Event(row)) => row.number > *after,
         (Scan::Outcomes { after, .. }, Row::Outcome(row)) => row.number > *after,
+        (Scan::Statistics { from, .. }, Row::Statistic(row)) => row.day >= *from,
         _ => false,
     }
 }

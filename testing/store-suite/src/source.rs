@@ -9,14 +9,14 @@ use nightjar_domain::{
 };
 use nightjar_model::{
     Binding, BindingKey, ClientMsgId, ContactState, Content, ConversationId, ConversationKind,
-    ConversationRules, DeviceId, DevicePolicy, Display, EVERY_DAY, Entry, EntryKind, Environment,
-    Lane, Mentions, MessageId, Platform, PushChoice, PushFilter, PushSettings, PushSpec,
-    PushTemplate, QuietHours, QuietInterval, ReminderMode, Secret, Seq, Step, TemplateUse, Uid,
-    WallMs,
+    ConversationRules, Credential, DeviceId, DevicePolicy, Display, EVERY_DAY, Entry, EntryKind,
+    Environment, Lane, Mentions, MessageId, Platform, PushChoice, PushFilter, PushSettings,
+    PushSpec, PushTemplate, QuietHours, QuietInterval, ReminderMode, Secret, Seq, Statistic, Step,
+    TemplateUse, Uid, WallMs, Webhook,
 };
 
 /// Tables there are.
-const TABLES: u8 = 24;
+const TABLES: u8 = 27;
 /// Numbers at the edges of their bytes; the small ones come most often.
 const EDGES: [u64; 10] =
     [255, 256, 257, 65_535, 65_536, 1 << 32, (1 << 56) - 1, 1 << 63, u64::MAX - 1, u64::MAX];
@@ -167,8 +167,35 @@ impl Source {
                 body: self.text(),
             }),
             22 => Row::Outcome(OutcomeRow { number: self.number(), json: self.text() }),
+            23 => Row::Credential(Credential {
+                key: self.binding_key(),
+                enabled: self.0.bool(),
+                options: self.maybe(|source| Secret::new(source.text())),
+                changed_at: WallMs(self.number()),
+            }),
+            24 => Row::Webhook(Webhook {
+                id: self.text(),
+                url: self.text(),
+                secret: Secret::new(self.text()),
+                types: vec![self.text()],
+                enabled: self.0.bool(),
+                allow_private: self.0.bool(),
+                changed_at: WallMs(self.number()),
+            }),
+            25 => Row::Statistic(Statistic {
+                day: self.pick(&[0, 1, 20_000, u32::MAX]),
+                key: self.binding_key(),
+                accepted: self.number(),
+                failed: vec![(self.text(), self.number())],
+                arrived: self.number(),
+                clicked: self.number(),
+            }),
             _ => Row::EventCursor(EventCursorRow { receiver: self.text(), number: self.number() }),
         }
+    }
+
+    fn binding_key(&mut self) -> BindingKey {
+        BindingKey { provider: self.text(), credential: self.text() }
     }
 
     fn conversation_row(&mut self) -> ConversationRow {
@@ -365,7 +392,7 @@ impl Source {
             uid: self.uid(),
             device_id: self.device(),
             binding: Binding {
-                key: BindingKey { provider: self.text(), credential: self.text() },
+                key: self.binding_key(),
                 token: Secret::new(self.text()),
                 locale: self.maybe(Self::text),
                 environment: self
@@ -428,7 +455,7 @@ impl Source {
 
     /// A range of any kind.
     pub fn scan(&mut self) -> Scan {
-        match self.0.u8(..18) {
+        match self.0.u8(..21) {
             0 => {
                 let (after, before): (Seq, Seq) = (self.number(), self.number());
                 Scan::Entries {
@@ -460,6 +487,9 @@ impl Source {
             14 => Scan::PushTemplates,
             15 => Scan::Outcomes { after: self.number(), limit: self.limit() },
             16 => Scan::LastOutcome,
+            17 => Scan::Credentials,
+            18 => Scan::Webhooks,
+            19 => Scan::Statistics { from: self.pick(&[0, 1, 20_001]), limit: self.limit() },
             _ => Scan::LastEvent,
         }
     }

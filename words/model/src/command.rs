@@ -2,8 +2,8 @@
 
 use crate::{
     AppStateReport, Binding, BindingKey, ClientMsgId, ContactAction, Content, ConversationId,
-    DeviceId, GroupId, MessageId, NotificationId, Platform, PushChoice, PushSettings, PushSpec,
-    PushTemplate, Seq, Uid, WallMs,
+    Credential, DeviceId, GroupId, MessageId, NotificationId, Platform, PushChoice, PushSettings,
+    PushSpec, PushTemplate, Seq, Uid, WallMs,
 };
 use serde::{Deserialize, Serialize};
 
@@ -259,6 +259,21 @@ pub enum Command {
         name: String,
         /// The language; `None` is all of them.
         locale: Option<String>,
+    },
+    /// Provider keys an operator made or turned off.
+    Credentials,
+    /// Makes provider keys, replaces them, or turns them on or off.
+    PutCredential(Box<Credential>),
+    /// Removes provider keys an operator made.
+    DeleteCredential(BindingKey),
+    /// Where a test push goes.
+    TestTarget {
+        /// Whose device.
+        uid: Uid,
+        /// Which device; `None` is the one that said hello last.
+        device_id: Option<DeviceId>,
+        /// Through which credential.
+        key: BindingKey,
     },
     /// Answers of providers above a number.
     Outcomes {

@@ -16,6 +16,7 @@ mod entry;
 mod ids;
 pub mod limits;
 mod metric;
+mod operator;
 mod push_settings;
 mod push_spec;
 mod reject;
@@ -38,6 +39,7 @@ pub use ids::{
     MessageId, NotificationId, Seq, Uid,
 };
 pub use metric::{METRIC_BUCKETS, Measure, Metric, MetricKind, metric_bucket};
+pub use operator::{Credential, Receipt, ReceiptEvent, Statistic, Webhook};
 pub use push_settings::{
     ConversationRules, DevicePolicy, Display, EVERY_DAY, PushChoice, PushPolicy, PushSettings,
     PushTemplate, QuietHours, QuietInterval, ReminderMode,
@@ -47,7 +49,8 @@ pub use reject::Reject;
 pub use reply::{
     Backlog, ByeReason, ConversationSummary, Delivery, DeviceView, Explained, FetchedView,
     GroupCreated, GroupView, HelloReply, MemberView, MembersView, Notice, PresenceView,
-    ProfileView, Removed, Reply, Role, SentReply, SharedPackets, SyncReply, UnreadView, UserView,
+    ProfileView, Removed, Reply, Role, SentReply, SharedPackets, SyncReply, TestTarget, UnreadView,
+    UserView,
 };
 pub use secret::Secret;
 pub use time::{Mono, Now, WallMs};

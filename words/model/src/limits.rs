@@ -107,3 +107,19 @@ pub const PUSH_PROVIDERS_BYTES_MAX: usize = 4096;
 pub const OUTCOMES_KEPT: u64 = 100_000;
 /// Answers of providers, or webhook events, in one page.
 pub const PAGE_MAX: usize = 1_000;
+/// Name of a push credential or a webhook: letters, digits, `-`, `_` and `.`.
+pub const OPERATOR_NAME_BYTES_MAX: usize = 64;
+/// Push credentials made while the server runs.
+pub const CREDENTIALS_MAX: usize = 200;
+/// Webhooks made while the server runs.
+pub const WEBHOOKS_MAX: usize = 50;
+/// Bytes of a webhook's URL.
+pub const WEBHOOK_URL_BYTES_MAX: usize = 2048;
+/// Webhook events that are kept for receivers and for replay; the oldest leave.
+pub const EVENTS_KEPT: u64 = 1_000_000;
+/// Days that statistics of pushes are kept.
+pub const STATISTIC_DAYS_KEPT: u32 = 400;
+/// Reasons of one credential and day that are counted apart.
+pub const STATISTIC_REASONS_MAX: usize = 32;
+/// Receipts of one report of a provider; vendors send a hundred at most.
+pub const RECEIPTS_MAX: usize = 1_000;

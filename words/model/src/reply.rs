@@ -5,9 +5,9 @@ use std::sync::{Arc, OnceLock};
 use bytes::Bytes;
 
 use crate::{
-    AppState, BindingKey, ContactView, ConversationId, ConversationKind, DeviceId, Entry, GroupId,
-    MessageId, NotificationId, Platform, PresenceStatus, PushPolicy, PushSettings, PushTemplate,
-    Seq, TraceEvent, Uid, WallMs,
+    AppState, Binding, BindingKey, ContactView, ConversationId, ConversationKind, Credential,
+    DeviceId, Entry, GroupId, MessageId, NotificationId, Platform, PresenceStatus, PushPolicy,
+    PushSettings, PushTemplate, Seq, TraceEvent, Uid, WallMs,
 };
 
 /// The answer to a [`crate::Command`] that was not refused. It leaves only after the commit that
@@ -75,6 +75,10 @@ pub enum Reply {
     PushPolicy(PushPolicy),
     /// To `PushTemplate`: by language, the one without a language first.
     PushTemplates(Vec<PushTemplate>),
+    /// To `Credentials`, keys included: not for callers.
+    Credentials(Vec<Credential>),
+    /// To `TestTarget`.
+    TestTarget(Box<TestTarget>),
     /// To `Outcomes`: (number, row as JSON).
     Outcomes(Vec<(u64, String)>),
     /// To `EventCursor`.
@@ -331,6 +335,19 @@ impl Role {
             Self::Member => "member",
         }
     }
+}
+
+/// Where a test push goes, and the badge it carries.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct TestTarget {
+    /// Which device.
+    pub device_id: DeviceId,
+    /// Where it can be pushed.
+    pub binding: Binding,
+    /// The badge.
+    pub unread: u64,
+    /// Its version.
+    pub bv: u64,
 }
 
 /// A device as operators see it.

@@ -17,6 +17,7 @@ pub struct XiaomiConfig {
     pub package_name: String,
     /// The private channel registered in the console that messages are shown in: without one a
     /// phone shows a few messages of the app a day.
+    #[serde(default, deserialize_with = "crate::config::text_or_number")]
     pub channel_id: String,
     /// Where Xiaomi posts what became of a message; to be registered in the console. Default:
     /// nowhere.

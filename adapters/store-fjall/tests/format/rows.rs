@@ -8,9 +8,10 @@ use nightjar_domain::{
 };
 use nightjar_model::{
     Binding, BindingKey, ClientMsgId, ContactState, ConversationId, ConversationKind,
-    ConversationRules, DeviceId, DevicePolicy, Display, Entry, EntryKind, Environment, Lane,
-    Mentions, MessageId, Platform, PushChoice, PushFilter, PushSettings, PushSpec, PushTemplate,
-    QuietHours, QuietInterval, ReminderMode, Secret, Seq, Step, TemplateUse, Uid, WallMs,
+    ConversationRules, Credential, DeviceId, DevicePolicy, Display, Entry, EntryKind, Environment,
+    Lane, Mentions, MessageId, Platform, PushChoice, PushFilter, PushSettings, PushSpec,
+    PushTemplate, QuietHours, QuietInterval, ReminderMode, Secret, Seq, Statistic, Step,
+    TemplateUse, Uid, WallMs, Webhook,
 };
 
 fn group() -> ConversationId {
@@ -246,7 +247,34 @@ fn user() -> Vec<Row> {
             body: "{0}".into(),
         }),
         Row::Outcome(OutcomeRow { number: 7, json: "{\"outcome\":\"delivered\"}".into() }),
+        Row::Credential(Credential {
+            key: main_fcm(),
+            enabled: false,
+            options: Some(Secret::new("{\"service_account_file\":\"a.json\"}".into())),
+            changed_at: WallMs(1_700_000_000_020),
+        }),
+        Row::Webhook(Webhook {
+            id: "audit".into(),
+            url: "https://example.com/hook".into(),
+            secret: Secret::new("whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw".into()),
+            types: vec!["push.outcome".into()],
+            enabled: true,
+            allow_private: false,
+            changed_at: WallMs(1_700_000_000_021),
+        }),
+        Row::Statistic(Statistic {
+            day: 19_675,
+            key: main_fcm(),
+            accepted: 5,
+            failed: vec![("UNREGISTERED".into(), 1)],
+            arrived: 3,
+            clicked: 2,
+        }),
     ]
+}
+
+fn main_fcm() -> BindingKey {
+    BindingKey { provider: "fcm".into(), credential: "main".into() }
 }
 
 fn settings() -> PushSettings {

@@ -8,6 +8,7 @@ mod amend;
 mod chat;
 mod connect;
 mod contacts;
+mod credentials;
 mod drained;
 mod extension;
 mod fetch;

@@ -16,7 +16,7 @@ fn rules(case: &mut PushCase) -> &mut ConversationRules {
 }
 
 /// What brings each reason about, in the order they are checked.
-const CAUSES: [(SilentReason, Cause); 19] = {
+const CAUSES: [(SilentReason, Cause); 21] = {
     use SilentReason as Why;
     [
         (Why::Room, |case| case.kind = ConversationKind::Room),
@@ -51,6 +51,14 @@ const CAUSES: [(SilentReason, Cause); 19] = {
                 case.policy.devices = DevicePolicy::AllOffline;
                 case.elsewhere.surfaced = true;
             }
+        }),
+        (Why::CredentialDisabled, |case| {
+            case.bindings.clear();
+            case.barred = Some(Why::CredentialDisabled);
+        }),
+        (Why::UnknownCredential, |case| {
+            case.bindings.clear();
+            case.barred.get_or_insert(Why::UnknownCredential);
         }),
         (Why::NoBinding, |case| case.bindings.clear()),
         (Why::IllegalBinding, |case| case.bindings_spent = 1),
