@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 
 use figment::Figment;
 use figment::providers::{Env, Format, Serialized, Toml};
-use nightjar_model::{PushChoice, Secret};
+use nightjar_model::{PushChoice, Secret, WallMs, Webhook};
 use nightjar_providers::{
     ApnsConfig, FcmConfig, MeizuConfig, OppoConfig, Providers, PushConfig, UnifiedPushConfig,
     WebPushConfig, XiaomiConfig,
@@ -220,6 +220,22 @@ pub(crate) struct KindSection {
     pub(crate) kind: String,
     /// Its address.
     pub(crate) url: String,
+}
+
+impl WebhooksSection {
+    /// The webhook of this section, if it names one.
+    pub(crate) fn webhook(&self) -> Option<Webhook> {
+        let secret = self.secret.clone().filter(|_| !self.url.is_empty())?;
+        Some(Webhook {
+            id: "default".into(),
+            url: self.url.clone(),
+            secret,
+            types: Vec::new(),
+            enabled: true,
+            allow_private: self.allow_private,
+            changed_at: WallMs(0),
+        })
+    }
 }
 
 impl PushSection {
