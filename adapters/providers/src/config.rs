@@ -7,7 +7,9 @@ use nightjar_model::Environment;
 use serde::{Deserialize, Deserializer, Serialize};
 
 use crate::transport::Origin;
-use crate::{KeyFile, MeizuConfig, OppoConfig, UnifiedPushConfig, WebPushConfig, XiaomiConfig};
+use crate::{
+    KeyFile, MeizuConfig, OppoConfig, UnifiedPushConfig, VivoConfig, WebPushConfig, XiaomiConfig,
+};
 
 /// The named credentials of every provider. All maps are empty by default.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
@@ -19,6 +21,8 @@ pub struct PushConfig {
     pub fcm: BTreeMap<String, FcmConfig>,
     /// `[push.xiaomi.NAME]`.
     pub xiaomi: BTreeMap<String, XiaomiConfig>,
+    /// `[push.vivo.NAME]`.
+    pub vivo: BTreeMap<String, VivoConfig>,
     /// `[push.oppo.NAME]`.
     pub oppo: BTreeMap<String, OppoConfig>,
     /// `[push.meizu.NAME]`.

@@ -9,7 +9,7 @@ use figment::providers::{Env, Format, Serialized, Toml};
 use nightjar_model::{PushChoice, Secret, WallMs, Webhook};
 use nightjar_providers::{
     ApnsConfig, FcmConfig, MeizuConfig, OppoConfig, Providers, PushConfig, UnifiedPushConfig,
-    WebPushConfig, XiaomiConfig,
+    VivoConfig, WebPushConfig, XiaomiConfig,
 };
 use nightjar_push::{FieldError, choice_from_json};
 use serde::{Deserialize, Serialize};
@@ -159,6 +159,8 @@ pub(crate) struct PushSection {
     pub(crate) unifiedpush: BTreeMap<String, UnifiedPushConfig>,
     /// `[push.xiaomi.NAME]`.
     pub(crate) xiaomi: BTreeMap<String, XiaomiConfig>,
+    /// `[push.vivo.NAME]`.
+    pub(crate) vivo: BTreeMap<String, VivoConfig>,
     /// `[push.oppo.NAME]`.
     pub(crate) oppo: BTreeMap<String, OppoConfig>,
     /// `[push.meizu.NAME]`.
@@ -176,6 +178,7 @@ impl Default for PushSection {
             webpush: BTreeMap::new(),
             unifiedpush: BTreeMap::new(),
             xiaomi: BTreeMap::new(),
+            vivo: BTreeMap::new(),
             oppo: BTreeMap::new(),
             meizu: BTreeMap::new(),
         }
@@ -251,6 +254,7 @@ impl PushSection {
             apns: self.apns.clone(),
             fcm: self.fcm.clone(),
             xiaomi: self.xiaomi.clone(),
+            vivo: self.vivo.clone(),
             oppo: self.oppo.clone(),
             meizu: self.meizu.clone(),
             webpush: self.webpush.clone(),
