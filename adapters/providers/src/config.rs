@@ -3,12 +3,13 @@
 use std::collections::BTreeMap;
 use std::fmt;
 
+use http::Uri;
 use nightjar_model::Environment;
 use serde::{Deserialize, Deserializer, Serialize};
 
 use crate::transport::Origin;
 use crate::{
-    KeyFile, MeizuConfig, OppoConfig, UnifiedPushConfig, VivoConfig, WebPushConfig, XiaomiConfig,
+    HuaweiConfig, KeyFile, MeizuConfig, OppoConfig, UnifiedPushConfig, WebPushConfig, XiaomiConfig,
 };
 
 /// The named credentials of every provider. All maps are empty by default.
@@ -19,10 +20,10 @@ pub struct PushConfig {
     pub apns: BTreeMap<String, ApnsConfig>,
     /// `[push.fcm.NAME]`.
     pub fcm: BTreeMap<String, FcmConfig>,
+    /// `[push.huawei.NAME]`.
+    pub huawei: BTreeMap<String, HuaweiConfig>,
     /// `[push.xiaomi.NAME]`.
     pub xiaomi: BTreeMap<String, XiaomiConfig>,
-    /// `[push.vivo.NAME]`.
-    pub vivo: BTreeMap<String, VivoConfig>,
     /// `[push.oppo.NAME]`.
     pub oppo: BTreeMap<String, OppoConfig>,
     /// `[push.meizu.NAME]`.
@@ -127,6 +128,32 @@ impl Table<'_> {
             "" => Err(self.error(option, format!("is empty; {advice}"))),
             _ => Ok(()),
         }
+    }
+
+    /// Refuses an id that cannot stand in a path as it is.
+    pub(crate) fn path_word(
+        self,
+        option: &'static str,
+        id: &str,
+    ) -> Result<(), ProviderConfigError> {
+        let is_safe = |byte: u8| byte.is_ascii_alphanumeric() || b"-_.".contains(&byte);
+        match !id.is_empty() && id.bytes().all(is_safe) {
+            true => Ok(()),
+            false => Err(self.error(option, "is no id; copy it from the vendor's console")),
+        }
+    }
+
+    /// The URL of a path at the server an option names, or at the vendor's own.
+    pub(crate) fn url(
+        self,
+        option: &'static str,
+        given: Option<&str>,
+        vendors: &str,
+        path: &str,
+    ) -> Result<Uri, ProviderConfigError> {
+        let origin =
+            Origin::parse(given.unwrap_or(vendors)).map_err(|reason| self.error(option, reason))?;
+        origin.uri(path).map_err(|reason| self.error(option, reason))
     }
 
     /// Refuses a `receipt_url` that no vendor would post to.

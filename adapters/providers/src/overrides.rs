@@ -1,5 +1,6 @@
 //! What a sender wants of a provider, under what we want of it.
 
+use nightjar_push::PushRequest;
 use serde_json::Value;
 
 /// Lays `ours` over `theirs`: objects are merged, anything else of ours replaces theirs.
@@ -17,6 +18,13 @@ pub(crate) fn merge(theirs: &mut Value, ours: Value) {
         }
         (theirs, ours) => *theirs = ours,
     }
+}
+
+/// Whether the sender's own part names a field, by the keys on the way to it.
+pub(crate) fn names(request: &PushRequest, path: &[&str]) -> bool {
+    let Some((first, rest)) = path.split_first() else { return false };
+    let own = request.overrides.as_ref().and_then(|own| own.get(*first));
+    rest.iter().try_fold(own, |value, key| Some(value?.get(key))).flatten().is_some()
 }
 
 #[cfg(test)]

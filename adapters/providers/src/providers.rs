@@ -8,7 +8,7 @@ use nightjar_push::{Answer, Outcome, PushRequest};
 
 use crate::clock::wall_now;
 use crate::{
-    Apns, Fcm, Health, Meizu, Oppo, Provider, ProviderConfigError, PushConfig, Vivo, WebPush,
+    Apns, Fcm, Health, Huawei, Meizu, Oppo, Provider, ProviderConfigError, PushConfig, WebPush,
     Xiaomi,
 };
 
@@ -36,6 +36,9 @@ impl Providers {
         for (name, table) in &config.apns {
             providers.insert(name, Arc::new(Apns::open(name, table)?));
         }
+        for (name, table) in &config.huawei {
+            providers.insert(name, Arc::new(Huawei::open(name, table)?));
+        }
         for (name, table) in &config.fcm {
             providers.insert(name, Arc::new(Fcm::open(name, table)?));
         }
@@ -44,9 +47,6 @@ impl Providers {
         }
         for (name, table) in &config.oppo {
             providers.insert(name, Arc::new(Oppo::open(name, table)?));
-        }
-        for (name, table) in &config.vivo {
-            providers.insert(name, Arc::new(Vivo::open(name, table)?));
         }
         for (name, table) in &config.xiaomi {
             providers.insert(name, Arc::new(Xiaomi::open(name, table)?));

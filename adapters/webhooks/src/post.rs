@@ -109,7 +109,7 @@ impl Target {
         }
     }
 
-    pub(crate) async fn resolve(&self) -> Result<SocketAddr, PostError> {
+    async fn resolve(&self) -> Result<SocketAddr, PostError> {
         let found = tokio::net::lookup_host((self.host.as_str(), self.port))
             .await
             .map_err(PostError::Resolve)?;

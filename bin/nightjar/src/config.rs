@@ -6,10 +6,10 @@ use std::path::{Path, PathBuf};
 
 use figment::Figment;
 use figment::providers::{Env, Format, Serialized, Toml};
-use nightjar_model::{PushChoice, Secret, WallMs, Webhook};
+use nightjar_model::{PushChoice, Secret};
 use nightjar_providers::{
-    ApnsConfig, FcmConfig, MeizuConfig, OppoConfig, Providers, PushConfig, UnifiedPushConfig,
-    VivoConfig, WebPushConfig, XiaomiConfig,
+    ApnsConfig, FcmConfig, HuaweiConfig, MeizuConfig, OppoConfig, Providers, PushConfig,
+    UnifiedPushConfig, WebPushConfig, XiaomiConfig,
 };
 use nightjar_push::{FieldError, choice_from_json};
 use serde::{Deserialize, Serialize};
@@ -153,14 +153,14 @@ pub(crate) struct PushSection {
     pub(crate) apns: BTreeMap<String, ApnsConfig>,
     /// `[push.fcm.NAME]`.
     pub(crate) fcm: BTreeMap<String, FcmConfig>,
+    /// `[push.huawei.NAME]`.
+    pub(crate) huawei: BTreeMap<String, HuaweiConfig>,
     /// `[push.webpush.NAME]`.
     pub(crate) webpush: BTreeMap<String, WebPushConfig>,
     /// `[push.unifiedpush.NAME]`.
     pub(crate) unifiedpush: BTreeMap<String, UnifiedPushConfig>,
     /// `[push.xiaomi.NAME]`.
     pub(crate) xiaomi: BTreeMap<String, XiaomiConfig>,
-    /// `[push.vivo.NAME]`.
-    pub(crate) vivo: BTreeMap<String, VivoConfig>,
     /// `[push.oppo.NAME]`.
     pub(crate) oppo: BTreeMap<String, OppoConfig>,
     /// `[push.meizu.NAME]`.
@@ -175,10 +175,10 @@ impl Default for PushSection {
             display: "preview".into(),
             apns: BTreeMap::new(),
             fcm: BTreeMap::new(),
+            huawei: BTreeMap::new(),
             webpush: BTreeMap::new(),
             unifiedpush: BTreeMap::new(),
             xiaomi: BTreeMap::new(),
-            vivo: BTreeMap::new(),
             oppo: BTreeMap::new(),
             meizu: BTreeMap::new(),
         }
@@ -225,22 +225,6 @@ pub(crate) struct KindSection {
     pub(crate) url: String,
 }
 
-impl WebhooksSection {
-    /// The webhook of this section, if it names one.
-    pub(crate) fn webhook(&self) -> Option<Webhook> {
-        let secret = self.secret.clone().filter(|_| !self.url.is_empty())?;
-        Some(Webhook {
-            id: "default".into(),
-            url: self.url.clone(),
-            secret,
-            types: Vec::new(),
-            enabled: true,
-            allow_private: self.allow_private,
-            changed_at: WallMs(0),
-        })
-    }
-}
-
 impl PushSection {
     /// What holds for all users unless an operator chose otherwise at run time.
     pub(crate) fn choice(&self) -> Result<PushChoice, FieldError> {
@@ -253,8 +237,8 @@ impl PushSection {
         PushConfig {
             apns: self.apns.clone(),
             fcm: self.fcm.clone(),
+            huawei: self.huawei.clone(),
             xiaomi: self.xiaomi.clone(),
-            vivo: self.vivo.clone(),
             oppo: self.oppo.clone(),
             meizu: self.meizu.clone(),
             webpush: self.webpush.clone(),

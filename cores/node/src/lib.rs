@@ -35,7 +35,6 @@ mod silence;
 mod sync;
 #[cfg(test)]
 mod tests;
-mod webhooks;
 mod withdraw;
 mod work;
 
@@ -144,6 +143,6 @@ pub struct NodeConfig {
     pub fallback: Option<BindingKey>,
     /// Requests at providers at a time.
     pub pushes_in_flight_max: usize,
-    /// Whether webhook events are stored although no operator set up a webhook.
+    /// Whether webhook events are stored.
     pub events: bool,
 }

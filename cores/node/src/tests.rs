@@ -17,7 +17,6 @@ mod reports;
 mod settings;
 mod sync;
 mod sync_lists;
-mod webhooks;
 mod withdrawals;
 
 use std::collections::BTreeMap;

@@ -12,6 +12,7 @@
 mod apns;
 mod bearer;
 mod fcm;
+mod huawei;
 mod jwt;
 pub mod keys;
 mod meizu;
@@ -20,12 +21,14 @@ mod raw;
 mod record;
 mod script;
 mod vendor;
-mod vivo;
 mod webpush;
 mod xiaomi;
 
 pub use apns::{ApnsServer, ConnectionSeen, KEY_ID, TEAM_ID, TOPIC};
 pub use fcm::{FcmServer, PROJECT_ID};
+pub use huawei::{
+    HUAWEI_APP_ID, HUAWEI_APP_SECRET, HUAWEI_PROJECT_ID, HuaweiServer, huawei_signature,
+};
 pub use jwt::Token;
 pub use meizu::{MEIZU_APP_ID, MEIZU_RECEIPT_URL, MEIZU_SECRET, MeizuServer};
 pub use oppo::{
@@ -35,6 +38,5 @@ pub use raw::GoAwayPlan;
 pub use record::{Record, Recorded};
 pub use script::Script;
 pub use vendor::VendorServer;
-pub use vivo::{VIVO_APP_ID, VIVO_APP_KEY, VIVO_RECEIPT_URL, VIVO_SECRET, VivoServer};
 pub use webpush::WebPushServer;
 pub use xiaomi::{XIAOMI_CHANNEL, XIAOMI_PACKAGE, XIAOMI_RECEIPT_URL, XIAOMI_SECRET, XiaomiServer};

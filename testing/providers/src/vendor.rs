@@ -13,6 +13,7 @@ use hyper::body::Incoming;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioExecutor, TokioIo};
 use hyper_util::server::conn::auto;
+use serde_json::Value;
 use tokio::net::TcpListener;
 use tokio::task::JoinSet;
 
@@ -197,4 +198,40 @@ impl Inner {
         request.signed = self.vendor.signed(&request);
         request
     }
+}
+
+/// The first of an array of tokens.
+pub(crate) fn first_token(tokens: &Value) -> String {
+    tokens[0].as_str().unwrap_or_default().to_owned()
+}
+
+/// Whether an object has no other keys than these.
+pub(crate) fn only(value: &Value, keys: &[&str]) -> bool {
+    value.as_object().is_some_and(|object| object.keys().all(|key| keys.contains(&key.as_str())))
+}
+
+/// The number of `86400s`.
+pub(crate) fn seconds(text: &str) -> Option<u64> {
+    text.strip_suffix('s')?.parse().ok()
+}
+
+/// The fields of a form, in their order.
+pub(crate) fn form(body: &[u8]) -> Vec<(String, String)> {
+    form_urlencoded::parse(body).into_owned().collect()
+}
+
+/// The code of a rule, and what it is about.
+pub(crate) type Broken = (&'static str, &'static str);
+
+/// The first rule that does not hold.
+pub(crate) fn first_broken<const N: usize>(
+    rules: [(bool, &'static str, &'static str); N],
+) -> Option<Broken> {
+    let broken = rules.into_iter().find(|(holds, ..)| !holds);
+    broken.map(|(_, code, about)| (code, about))
+}
+
+/// Whether an optional field is as it must be where it is there.
+pub(crate) fn absent_or(value: &Value, is_right: impl Fn(&Value) -> bool) -> bool {
+    value.is_null() || is_right(value)
 }

@@ -4,7 +4,7 @@ use nightjar_model::WallMs;
 use nightjar_push::{Alert, PushRequest};
 use serde_json::{Map, Value, json};
 
-use crate::overrides::merge;
+use crate::overrides::{merge, names};
 
 /// Google's limit for the data and what is shown, keys included.
 pub(super) const MESSAGE_BYTES_MAX: usize = 4096;
@@ -53,9 +53,8 @@ fn android(request: &PushRequest, now: WallMs) -> Value {
 fn alert_android(request: &PushRequest, alert: &Alert, ttl: &str) -> Value {
     let mut notification = json!({ "notification_count": request.data.badge });
     // A sound that only the override names is played; ours would be the default.
-    let own = request.overrides.as_ref().and_then(|own| own.get("android"));
-    let named = own.and_then(|own| own.get("notification")?.get("sound"));
-    if alert.sound.is_some() || named.is_none() {
+    let is_theirs = names(request, &["android", "notification", "sound"]);
+    if alert.sound.is_some() || !is_theirs {
         notification["sound"] = alert.sound.as_deref().unwrap_or("default").into();
     }
     let mut android = json!({ "priority": "HIGH", "ttl": ttl });

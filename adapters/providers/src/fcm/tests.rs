@@ -3,12 +3,13 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use nightjar_provider_servers::{FcmServer, PROJECT_ID, Recorded, Script};
+use nightjar_provider_servers::{FcmServer, PROJECT_ID, Script};
 use nightjar_push::Scope;
 use serde_json::json;
 
 use super::codes::{About, ROWS, Row};
 use super::*;
+use crate::kit::golden;
 use crate::samples;
 use crate::transport::ANSWER_WITHIN;
 
@@ -26,18 +27,6 @@ fn open(server: &FcmServer) -> Fcm {
 
 async fn push(fcm: &Fcm, token: &str) -> Answer {
     fcm.push(&samples::alert_to("fcm", token)).await
-}
-
-/// A request as text; what differs from run to run is left out.
-fn golden(request: &Recorded) -> String {
-    let mut headers = request.headers.clone();
-    headers.retain(|name, _| name != "host" && name != "content-length");
-    let golden = json!({
-        "request": format!("{} {}", request.method, request.path),
-        "headers": headers,
-        "body": request.json(),
-    });
-    serde_json::to_string_pretty(&golden).unwrap()
 }
 
 #[tokio::test]

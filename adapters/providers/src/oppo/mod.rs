@@ -89,7 +89,9 @@ impl Oppo {
     async fn deliver(&self, request: &PushRequest) -> Answer {
         let Some(alert) = &request.alert else { return answers::no_withdrawal() };
         let _turn = self.turns.acquire().await;
-        let message = message::message(&self.config, request, alert, wall_now());
+        let Some(message) = message::message(&self.config, request, alert, wall_now()) else {
+            return Answer::new(Outcome::TooLarge, "parameters_too_long");
+        };
         let token = &request.binding.token;
         let site = match &self.abroad {
             Some(abroad) if !is_chinese(token.expose()) => abroad,

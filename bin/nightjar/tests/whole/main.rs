@@ -5,6 +5,7 @@
 //! those of the protocol, not those of a fast day.
 
 mod amend;
+mod channels;
 mod chat;
 mod connect;
 mod contacts;

@@ -1,0 +1,127 @@
+//! Every phone maker's channel: a message to a frozen phone arrives at its recording server, with
+//! the eight data names where that vendor lets an app read them, and is taken back once it was
+//! read elsewhere.
+//!
+//! The recording servers refuse what their vendors would refuse. A channel is one row below.
+
+use std::ops::Deref;
+
+use nightjar_provider_servers::{HuaweiServer, Recorded, VendorServer};
+use nightjar_whole::{Api, Login, within};
+use serde_json::{Value, json};
+
+use crate::scene::{AT_ONCE_MS, lateness_ms, nid};
+use crate::setup;
+
+/// How to reach a vendor's recording server, and where its requests hold what.
+struct Channel {
+    provider: &'static str,
+    config: String,
+    server: Box<dyn Deref<Target = VendorServer>>,
+    /// The token, what is shown, and the data part of a request.
+    read: fn(&Recorded) -> Seen,
+}
+
+/// What a request says.
+#[derive(Debug)]
+struct Seen {
+    token: String,
+    title: Value,
+    body: Value,
+    data: Value,
+}
+
+async fn huawei() -> Channel {
+    let server = HuaweiServer::start().await;
+    let read = |request: &Recorded| {
+        let android = &request.json()["message"]["android"];
+        Seen {
+            token: request.token.clone(),
+            title: android["notification"]["title"].clone(),
+            body: android["notification"]["body"].clone(),
+            data: json_text(&android["data"]),
+        }
+    };
+    Channel { provider: "huawei", config: server.config("main"), server: Box::new(server), read }
+}
+
+/// JSON inside a text.
+fn json_text(text: &Value) -> Value {
+    serde_json::from_str(text.as_str().unwrap_or_default()).unwrap_or_default()
+}
+
+impl Channel {
+    /// The first request of which `is_it` holds.
+    async fn request(&self, what: &str, is_it: impl Fn(&Seen) -> bool) -> (Recorded, Seen) {
+        let found = |request: &&Recorded| is_it(&(self.read)(request));
+        let all = within(what, self.server.wait_until(|all| all.iter().any(|one| found(&one))));
+        let request = all.await.iter().find(found).expect("it was just there").clone();
+        let seen = (self.read)(&request);
+        (request, seen)
+    }
+}
+
+async fn carries_a_message_and_its_withdrawal(channel: Channel) {
+    let provider = channel.provider;
+    let server = setup().with(&channel.config).start().await;
+    let alice = Login::new("alice", "laptop").to(&server).await;
+    let laptop = Login::new("bob", "laptop").to(&server).await;
+    let phone = Login::new("bob", "phone").background(0).to(&server).await;
+    server.api().bind("bob", "phone", [provider, "main", "bob-phone"]).await;
+    phone.freeze();
+
+    let sent = alice.say("bob", "Mittag? 今天 🥪").await;
+    let nid = nid(&sent.message_id);
+    let (request, seen) = channel.request("the push", |seen| seen.data["nid"] == *nid).await;
+    assert!(lateness_ms(&request, sent.at) <= AT_ONCE_MS, "{provider}: {request:?}");
+    assert_eq!(seen.token, "bob-phone");
+    assert_eq!((&seen.title, &seen.body), (&json!("alice"), &json!("Mittag? 今天 🥪")));
+    let data = |name: &str| text(&seen.data[name]);
+    assert_eq!((data("v"), data("seq")), ("1".into(), "1".into()));
+    assert_eq!((data("mid"), data("conv")), (sent.message_id.clone(), sent.conversation.clone()));
+    let (badge, bv) = server.api().badge("bob").await;
+    assert_eq!((data("badge"), data("bv")), (badge.to_string(), bv.to_string()));
+    assert!(data("exp").parse::<u64>().is_ok_and(|exp| exp > sent.at), "{seen:?}");
+
+    // The recording server is as strict as its vendor, and took it.
+    let outcome = within("an outcome", outcome_of(&server.api(), &sent.message_id)).await;
+    assert_eq!(
+        (&outcome["outcome"], &outcome["provider"]),
+        (&json!("delivered"), &json!(provider))
+    );
+
+    drop(phone);
+    laptop.messages(1).await;
+    laptop.read(&sent.conversation, sent.seq).await;
+    let withdraws = |seen: &Seen| names_withdrawn(&seen.data).contains(&nid);
+    let (_, seen) = channel.request("the withdrawal", withdraws).await;
+    assert_eq!((&seen.title, &seen.body), (&Value::Null, &Value::Null), "{seen:?}");
+    assert_eq!((text(&seen.data["badge"]), text(&seen.data["v"])), ("0".into(), "1".into()));
+}
+
+/// The first row of a message, once it is there.
+async fn outcome_of(api: &Api, message_id: &str) -> Value {
+    loop {
+        let answer = api.get("/v1/push/outcomes").await.good();
+        let mut rows = answer["outcomes"].as_array().into_iter().flatten();
+        if let Some(row) = rows.find(|row| row["message_id"] == message_id) {
+            return row.clone();
+        }
+    }
+}
+
+/// A number or a text as text: some vendors have texts only.
+fn text(value: &Value) -> String {
+    value.as_str().map_or_else(|| value.to_string(), str::to_owned)
+}
+
+/// The notification ids to take back, from an array or the text of one.
+fn names_withdrawn(data: &Value) -> Vec<String> {
+    let ids = if data["wd"].is_string() { json_text(&data["wd"]) } else { data["wd"].clone() };
+    ids.as_array().into_iter().flatten().map(text).collect()
+}
+
+#[tokio::test]
+async fn huawei_carries_a_message_and_its_withdrawal() {
+    carries_a_message_and_its_withdrawal(huawei().await).await;
+}
