@@ -9,7 +9,8 @@ use serde::{Deserialize, Deserializer, Serialize};
 
 use crate::transport::Origin;
 use crate::{
-    HuaweiConfig, KeyFile, MeizuConfig, OppoConfig, UnifiedPushConfig, WebPushConfig, XiaomiConfig,
+    HuaweiConfig, KeyFile, MeizuConfig, OppoConfig, UnifiedPushConfig, VivoConfig, WebPushConfig,
+    XiaomiConfig,
 };
 
 /// The named credentials of every provider. All maps are empty by default.
@@ -24,6 +25,8 @@ pub struct PushConfig {
     pub huawei: BTreeMap<String, HuaweiConfig>,
     /// `[push.xiaomi.NAME]`.
     pub xiaomi: BTreeMap<String, XiaomiConfig>,
+    /// `[push.vivo.NAME]`.
+    pub vivo: BTreeMap<String, VivoConfig>,
     /// `[push.oppo.NAME]`.
     pub oppo: BTreeMap<String, OppoConfig>,
     /// `[push.meizu.NAME]`.

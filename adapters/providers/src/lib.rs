@@ -16,6 +16,7 @@ mod clock;
 mod codes;
 mod config;
 mod console;
+mod data;
 mod digest;
 mod fcm;
 mod form;
@@ -39,6 +40,7 @@ mod receipt_tag;
 mod samples;
 mod text;
 mod transport;
+mod vivo;
 mod webpush;
 mod xiaomi;
 
@@ -60,6 +62,7 @@ pub use opening::{OpenError, open_one, shown};
 pub use oppo::{Oppo, OppoConfig};
 pub use providers::Providers;
 pub use receipt::{RECEIPTS_MAX, Receipt, ReceiptError, ReceiptEvent, ReceiptRequest};
+pub use vivo::{Vivo, VivoConfig};
 pub use webpush::{UnifiedPushConfig, WebPush, WebPushConfig};
 pub use xiaomi::{Xiaomi, XiaomiConfig};
 

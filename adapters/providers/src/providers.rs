@@ -8,8 +8,8 @@ use nightjar_push::{Answer, Outcome, PushRequest};
 
 use crate::clock::wall_now;
 use crate::{
-    Apns, Fcm, Health, Huawei, Meizu, Oppo, Provider, ProviderConfigError, PushConfig, WebPush,
-    Xiaomi,
+    Apns, Fcm, Health, Huawei, Meizu, Oppo, Provider, ProviderConfigError, PushConfig, Vivo,
+    WebPush, Xiaomi,
 };
 
 /// Providers by (provider, credential). Clones share them, and what one changes all see: a
@@ -47,6 +47,9 @@ impl Providers {
         }
         for (name, table) in &config.oppo {
             providers.insert(name, Arc::new(Oppo::open(name, table)?));
+        }
+        for (name, table) in &config.vivo {
+            providers.insert(name, Arc::new(Vivo::open(name, table)?));
         }
         for (name, table) in &config.xiaomi {
             providers.insert(name, Arc::new(Xiaomi::open(name, table)?));

@@ -109,7 +109,7 @@ impl Target {
         }
     }
 
-    async fn resolve(&self) -> Result<SocketAddr, PostError> {
+    pub(crate) async fn resolve(&self) -> Result<SocketAddr, PostError> {
         let found = tokio::net::lookup_host((self.host.as_str(), self.port))
             .await
             .map_err(PostError::Resolve)?;

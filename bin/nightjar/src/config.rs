@@ -6,10 +6,10 @@ use std::path::{Path, PathBuf};
 
 use figment::Figment;
 use figment::providers::{Env, Format, Serialized, Toml};
-use nightjar_model::{PushChoice, Secret};
+use nightjar_model::{PushChoice, Secret, WallMs, Webhook};
 use nightjar_providers::{
     ApnsConfig, FcmConfig, HuaweiConfig, MeizuConfig, OppoConfig, Providers, PushConfig,
-    UnifiedPushConfig, WebPushConfig, XiaomiConfig,
+    UnifiedPushConfig, VivoConfig, WebPushConfig, XiaomiConfig,
 };
 use nightjar_push::{FieldError, choice_from_json};
 use serde::{Deserialize, Serialize};
@@ -161,6 +161,8 @@ pub(crate) struct PushSection {
     pub(crate) unifiedpush: BTreeMap<String, UnifiedPushConfig>,
     /// `[push.xiaomi.NAME]`.
     pub(crate) xiaomi: BTreeMap<String, XiaomiConfig>,
+    /// `[push.vivo.NAME]`.
+    pub(crate) vivo: BTreeMap<String, VivoConfig>,
     /// `[push.oppo.NAME]`.
     pub(crate) oppo: BTreeMap<String, OppoConfig>,
     /// `[push.meizu.NAME]`.
@@ -179,6 +181,7 @@ impl Default for PushSection {
             webpush: BTreeMap::new(),
             unifiedpush: BTreeMap::new(),
             xiaomi: BTreeMap::new(),
+            vivo: BTreeMap::new(),
             oppo: BTreeMap::new(),
             meizu: BTreeMap::new(),
         }
@@ -225,6 +228,22 @@ pub(crate) struct KindSection {
     pub(crate) url: String,
 }
 
+impl WebhooksSection {
+    /// The webhook of this section, if it names one.
+    pub(crate) fn webhook(&self) -> Option<Webhook> {
+        let secret = self.secret.clone().filter(|_| !self.url.is_empty())?;
+        Some(Webhook {
+            id: "default".into(),
+            url: self.url.clone(),
+            secret,
+            types: Vec::new(),
+            enabled: true,
+            allow_private: self.allow_private,
+            changed_at: WallMs(0),
+        })
+    }
+}
+
 impl PushSection {
     /// What holds for all users unless an operator chose otherwise at run time.
     pub(crate) fn choice(&self) -> Result<PushChoice, FieldError> {
@@ -239,6 +258,7 @@ impl PushSection {
             fcm: self.fcm.clone(),
             huawei: self.huawei.clone(),
             xiaomi: self.xiaomi.clone(),
+            vivo: self.vivo.clone(),
             oppo: self.oppo.clone(),
             meizu: self.meizu.clone(),
             webpush: self.webpush.clone(),

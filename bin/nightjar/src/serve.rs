@@ -10,14 +10,15 @@ use anyhow::{Context, anyhow};
 use nightjar_access::{AdminKeys, HandshakeRate, Tokens};
 use nightjar_decider::{Clock, Decider, Handle, Pusher};
 use nightjar_domain::{Deadlines, Row, Rows, Scan};
-use nightjar_gateway_http::{Api, Credentials, Development, PageFile};
+use nightjar_gateway_http::{Api, Credentials, Development, PageFile, Webhooks};
 use nightjar_gateway_native::NativeGateway;
-use nightjar_model::{BindingKey, Credential, Secret};
+use nightjar_model::{BindingKey, Command, Credential, Reply, Secret};
 use nightjar_node::NodeConfig;
 use nightjar_providers::{Console, Providers, open_one};
 use nightjar_push::PushPolicy;
 use nightjar_session::SessionConfig;
 use nightjar_store_fjall::{Counters, FjallStore};
+use nightjar_webhooks::Hub;
 use tokio::net::TcpListener;
 use tokio::sync::watch;
 
@@ -101,6 +102,7 @@ async fn run(
     let http = bind(&config.server.listen, "server.listen").await?;
     let http_address = address_of(http.as_ref())?;
     let admin = admin_keys(&config, is_development);
+    let webhooks = start_webhooks(&config, &handle).await?;
     if let Some(listener) = http {
         let development = is_development.then_some(Development);
         let api = Api {
@@ -108,6 +110,7 @@ async fn run(
             tokens,
             admin: Arc::new(AdminKeys::new(admin.clone())),
             credentials: Credentials::new(providers, &config.push.providers()),
+            webhooks,
             console,
             page: page(),
             csp: nightjar_web::CSP,
@@ -119,7 +122,6 @@ async fn run(
         let router = nightjar_gateway_http::guarded(router, development);
         tokio::spawn(listen::http(listener, router, stopping.clone()));
     }
-    start_webhooks(&config, &handle)?;
     announce(http_address, native_address, ready_file)?;
     if is_development {
         banner::print(http_address, native_address, DEVELOPMENT_KEY);
@@ -287,20 +289,33 @@ fn page() -> &'static [PageFile] {
     Vec::leak(files)
 }
 
-fn start_webhooks(config: &Config, handle: &Handle) -> anyhow::Result<()> {
-    let hooks = &config.webhooks;
-    let (false, Some(secret)) = (hooks.url.is_empty(), &hooks.secret) else { return Ok(()) };
-    let target = nightjar_webhooks::Target::parse(&hooks.url, hooks.allow_private)
-        .context("webhooks.url")?;
-    let key = nightjar_webhooks::Key::parse(secret).context("webhooks.secret")?;
+/// Serves the webhook of the configuration and those an operator set up.
+async fn start_webhooks(config: &Config, handle: &Handle) -> anyhow::Result<Arc<Webhooks>> {
     let lanes = handle.clone();
-    let ask = move |command| {
+    let ask = Arc::new(move |command| -> nightjar_webhooks::AskFuture {
         let lanes = lanes.clone();
-        async move { lanes.call(command).await }
+        Box::pin(async move { lanes.call(command).await })
+    });
+    let hub = Hub::new(ask, handle.events());
+    let configured = config.webhooks.webhook();
+    if let Some(webhook) = &configured {
+        hub.set(webhook).context("webhooks")?;
+    }
+    let stored = match handle.call(Command::Webhooks).await {
+        Ok(Reply::Webhooks { webhooks, .. }) => webhooks,
+        other => return Err(anyhow!("webhooks could not be read: {other:?}")),
     };
-    let sender = nightjar_webhooks::Sender::new(ask, handle.events(), "default", target, key);
-    tokio::spawn(sender.run());
-    Ok(())
+    for webhook in &stored {
+        let is_shadowed = configured.as_ref().is_some_and(|known| known.id == webhook.id);
+        if is_shadowed {
+            continue;
+        }
+        if let Err(error) = hub.set(webhook) {
+            let error: &dyn std::error::Error = &error;
+            tracing::error!(id = webhook.id, error, "a webhook cannot be served");
+        }
+    }
+    Ok(Webhooks::new(hub, configured))
 }
 
 /// Says where the server listens: in the log, and in the ready file when one is wanted.

@@ -35,6 +35,7 @@ mod silence;
 mod sync;
 #[cfg(test)]
 mod tests;
+mod webhooks;
 mod withdraw;
 mod work;
 
@@ -143,6 +144,6 @@ pub struct NodeConfig {
     pub fallback: Option<BindingKey>,
     /// Requests at providers at a time.
     pub pushes_in_flight_max: usize,
-    /// Whether webhook events are stored.
+    /// Whether webhook events are stored although no operator set up a webhook.
     pub events: bool,
 }

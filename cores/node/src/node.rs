@@ -16,6 +16,7 @@ use crate::pending::Pending;
 use crate::presence::Presence;
 use crate::record::Recorder;
 use crate::settings::MuteEnds;
+use crate::webhooks::{self, Webhooks};
 use crate::work::OpenWork;
 use crate::{Command, Effect, Input, NodeConfig, Origin, Turn};
 
@@ -47,6 +48,8 @@ pub struct Node {
     pub(crate) policy: PushPolicy,
     /// Every credential, and whether it is on.
     pub(crate) credentials: Credentials,
+    /// Every webhook an operator set up, and whether it is on.
+    pub(crate) webhooks: Webhooks,
     /// When mutes of users in memory end by themselves.
     pub(crate) mute_ends: MuteEnds,
     pub(crate) queue: Queue,
@@ -109,12 +112,15 @@ impl Node {
     /// # Errors
     /// [`Missing`] when rows are not at hand.
     pub fn open(config: NodeConfig, rows: &dyn Rows, now: Now) -> Result<Self, Missing> {
+        let webhooks = webhooks::open(rows)?;
+        let wants_events = config.events || webhooks.values().any(|enabled| *enabled);
         let mut node = Self {
             queue: Queue::new(config.pushes_in_flight_max),
-            recorder: Recorder::open(rows, config.events, now)?,
+            recorder: Recorder::open(rows, wants_events, now)?,
             presence: Presence::default(),
             notes: Notes::open(rows)?,
             policy: read::push_policy(rows)?.unwrap_or_default().over(&config.policy),
+            webhooks,
             credentials: credentials::open(&config, rows)?,
             mute_ends: MuteEnds::default(),
             config,
@@ -316,6 +322,9 @@ impl Node {
             }
             Command::Outcomes { after, limit } => self.outcomes(ctx, after, limit),
             Command::Events { after, limit } => self.events(ctx, after, limit),
+            Command::Webhooks => self.webhooks(ctx),
+            Command::PutWebhook(webhook) => self.put_webhook(ctx, *webhook),
+            Command::DeleteWebhook { id } => self.delete_webhook(id),
             Command::EventCursor { receiver } => self.event_cursor(ctx, receiver),
             Command::EventsTaken { receiver, number } => self.events_taken(receiver, number),
             _ => Err(Reject::Forbidden.into()),

@@ -72,6 +72,15 @@ impl Recorder {
         self.wants_events
     }
 
+    pub(crate) fn want_events(&mut self, is_wanted: bool) {
+        self.wants_events = is_wanted;
+    }
+
+    /// The number of the newest event; 0 before any.
+    pub(crate) fn last_event(&self) -> u64 {
+        self.next_event - 1
+    }
+
     /// Steps of the trace wait for the next flush.
     pub(crate) fn has_rows(&self) -> bool {
         !self.rows.is_empty() || !self.outcomes.is_empty()
@@ -131,6 +140,9 @@ impl Recorder {
     pub(crate) fn write_events(&mut self, changes: &mut Changes) -> bool {
         let has_events = !self.events.is_empty();
         for row in self.events.drain(..) {
+            if let Some(oldest) = row.number.checked_sub(limits::EVENTS_KEPT) {
+                changes.delete(Key::Event(oldest));
+            }
             changes.put(Row::Event(row));
         }
         has_events

@@ -17,6 +17,7 @@ mod reports;
 mod settings;
 mod sync;
 mod sync_lists;
+mod webhooks;
 mod withdrawals;
 
 use std::collections::BTreeMap;

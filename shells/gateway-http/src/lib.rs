@@ -13,6 +13,7 @@ mod error;
 mod fetch;
 mod groups;
 mod guard;
+mod hooks;
 mod messages;
 mod openapi;
 mod operations;
@@ -33,6 +34,7 @@ use nightjar_providers::Console;
 
 pub use credentials::Credentials;
 pub use guard::Development;
+pub use hooks::Webhooks;
 pub use page::PageFile;
 
 /// What the handlers share.
@@ -46,6 +48,8 @@ pub struct Api {
     pub admin: Arc<AdminKeys>,
     /// The provider keys.
     pub credentials: Arc<Credentials>,
+    /// Where events go.
+    pub webhooks: Arc<Webhooks>,
     /// The pushes development mode catches; `None` outside of it.
     pub console: Option<Arc<Console>>,
     /// Files of the console page.
@@ -99,6 +103,8 @@ pub fn router(api: Api) -> Router {
             "/v1/push/templates/{name}",
             get(settings::template).post(settings::put_template).delete(settings::delete_template),
         )
+        .route("/v1/webhooks", get(hooks::list))
+        .route("/v1/webhooks/{id}", get(hooks::get).post(hooks::put).delete(hooks::remove))
         .route("/v1/events", get(operations::events))
         .route("/v1/dev/pushes", get(push::dev_pushes))
         .layer(axum::middleware::from_fn_with_state(api.clone(), guard::admin_key));

@@ -45,6 +45,10 @@ const ROUTES: &[(&str, &str, &str)] = &[
     ("post", "/v1/push/credentials/{name}/test", "Sends one push and answers its outcome."),
     ("get", "/v1/push/outcomes", "What providers answered, one row an attempt."),
     ("post", "/v1/push/explain", "Who would be notified, and why not; nothing is sent."),
+    ("get", "/v1/webhooks", "Every webhook, how far it is and how it fares."),
+    ("get", "/v1/webhooks/{id}", "One webhook; its secret is not given back."),
+    ("post", "/v1/webhooks/{id}", "Sets up a webhook, or changes what is given of it."),
+    ("delete", "/v1/webhooks/{id}", "Removes a webhook."),
     ("get", "/v1/events", "Webhook events above a number."),
     ("get", "/v1/dev/pushes", "Pushes development mode caught."),
 ];

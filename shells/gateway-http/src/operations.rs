@@ -12,7 +12,7 @@ use serde_json::json;
 use serde_json::value::RawValue;
 
 use crate::error::{ApiResult, unexpected};
-use crate::{Api, credentials};
+use crate::{Api, credentials, hooks};
 
 /// `GET /healthz`: the process answers.
 pub(crate) async fn healthz() -> &'static str {
@@ -53,6 +53,7 @@ pub(crate) async fn metrics(State(api): State<Api>) -> Response {
         }
     }
     credentials::metrics(api.credentials.providers(), &mut text);
+    hooks::metrics(&api.webhooks, &mut text);
     ([(CONTENT_TYPE, "text/plain; version=0.0.4")], text).into_response()
 }
 

@@ -21,6 +21,7 @@ mod raw;
 mod record;
 mod script;
 mod vendor;
+mod vivo;
 mod webpush;
 mod xiaomi;
 
@@ -38,5 +39,6 @@ pub use raw::GoAwayPlan;
 pub use record::{Record, Recorded};
 pub use script::Script;
 pub use vendor::VendorServer;
+pub use vivo::{VIVO_APP_ID, VIVO_APP_KEY, VIVO_RECEIPT_URL, VIVO_SECRET, VivoServer};
 pub use webpush::WebPushServer;
 pub use xiaomi::{XIAOMI_CHANNEL, XIAOMI_PACKAGE, XIAOMI_RECEIPT_URL, XIAOMI_SECRET, XiaomiServer};

@@ -86,10 +86,22 @@ impl Receiver {
     #[must_use]
     pub fn config(&self) -> String {
         format!(
-            "[webhooks]\nurl = \"http://{}/hook\"\nsecret = \"whsec_{}\"\nallow_private = true\n",
-            self.address,
-            STANDARD.encode(SECRET)
+            "[webhooks]\nurl = \"{}\"\nsecret = \"{}\"\nallow_private = true\n",
+            self.url(),
+            self.secret()
         )
+    }
+
+    /// Where it is.
+    #[must_use]
+    pub fn url(&self) -> String {
+        format!("http://{}/hook", self.address)
+    }
+
+    /// What it verifies events with.
+    #[must_use]
+    pub fn secret(&self) -> String {
+        format!("whsec_{}", STANDARD.encode(SECRET))
     }
 
     /// From now on events are answered with 503.

@@ -3,7 +3,7 @@
 use crate::{
     AppStateReport, Binding, BindingKey, ClientMsgId, ContactAction, Content, ConversationId,
     Credential, DeviceId, GroupId, MessageId, NotificationId, Platform, PushChoice, PushSettings,
-    PushSpec, PushTemplate, Seq, Uid, WallMs,
+    PushSpec, PushTemplate, Seq, Uid, WallMs, Webhook,
 };
 use serde::{Deserialize, Serialize};
 
@@ -281,6 +281,15 @@ pub enum Command {
         after: u64,
         /// How many, at most.
         limit: usize,
+    },
+    /// Where events go, as operators set it up, secrets included.
+    Webhooks,
+    /// Sets up a webhook, or changes it. A new one gets what happens from now on.
+    PutWebhook(Box<Webhook>),
+    /// Removes a webhook.
+    DeleteWebhook {
+        /// Which.
+        id: String,
     },
     /// How far a webhook receiver is.
     EventCursor {

@@ -47,6 +47,8 @@ pub enum Reject {
     UnknownCredential,
     /// No push template of that name.
     UnknownTemplate,
+    /// No webhook of that name.
+    UnknownWebhook,
     /// The sender is not a member.
     NotMember,
     /// The thing exists already.
@@ -71,7 +73,7 @@ pub enum Reject {
 
 impl Reject {
     /// Every reject, in the order of the documentation.
-    pub const ALL: [Self; 30] = [
+    pub const ALL: [Self; 31] = [
         Self::BadFrame,
         Self::BadLength,
         Self::TooLarge,
@@ -92,6 +94,7 @@ impl Reject {
         Self::UnknownDevice,
         Self::UnknownCredential,
         Self::UnknownTemplate,
+        Self::UnknownWebhook,
         Self::NotMember,
         Self::Exists,
         Self::Blocked,
@@ -136,6 +139,7 @@ impl Reject {
             Self::Draining => (33, 503, "draining", true),
             Self::NotAsked => (34, 409, "not_asked", false),
             Self::UnknownTemplate => (35, 404, "unknown_template", false),
+            Self::UnknownWebhook => (36, 404, "unknown_webhook", false),
             Self::Internal => (40, 500, "internal", true),
         }
     }
@@ -195,6 +199,9 @@ impl Reject {
             }
             Self::UnknownTemplate => {
                 "no push template has this name; create it with POST /v1/push/templates/{name}"
+            }
+            Self::UnknownWebhook => {
+                "no webhook has this name; set it up with POST /v1/webhooks/{id}"
             }
             Self::NotMember => "only members of the conversation may do this",
             Self::Exists => "something with this id exists already",

@@ -7,7 +7,7 @@ use bytes::Bytes;
 use crate::{
     AppState, Binding, BindingKey, ContactView, ConversationId, ConversationKind, Credential,
     DeviceId, Entry, GroupId, MessageId, NotificationId, Platform, PresenceStatus, PushPolicy,
-    PushSettings, PushTemplate, Seq, TraceEvent, Uid, WallMs,
+    PushSettings, PushTemplate, Seq, TraceEvent, Uid, WallMs, Webhook,
 };
 
 /// The answer to a [`crate::Command`] that was not refused. It leaves only after the commit that
@@ -81,6 +81,13 @@ pub enum Reply {
     TestTarget(Box<TestTarget>),
     /// To `Outcomes`: (number, row as JSON).
     Outcomes(Vec<(u64, String)>),
+    /// To `Webhooks`, secrets included: not for callers.
+    Webhooks {
+        /// By id.
+        webhooks: Vec<Webhook>,
+        /// The number of the newest event.
+        last_event: u64,
+    },
     /// To `EventCursor`.
     EventCursor(u64),
     /// To `Events`: (number, event as JSON).

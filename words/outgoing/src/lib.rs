@@ -9,4 +9,4 @@ mod address;
 mod signature;
 
 pub use address::is_public;
-pub use signature::{Key, KeyError};
+pub use signature::{Key, KeyError, new_secret};

@@ -48,6 +48,12 @@ impl Key {
     }
 }
 
+/// A secret of the scheme's form from 24 random bytes.
+#[must_use]
+pub fn new_secret(random: &[u8; 24]) -> Secret<String> {
+    Secret::new(format!("whsec_{}", BASE64_STANDARD.encode(random)))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -5,6 +5,7 @@ use nightjar_push::{Alert, PushRequest};
 use serde_json::{Map, Value, json};
 
 use super::OppoConfig;
+use crate::data;
 use crate::notify_id::notify_id;
 use crate::overrides::merge;
 use crate::text::{Count, Limits, shown};
@@ -21,17 +22,16 @@ const TTL_S_MAX: u64 = 10 * 24 * 3600;
 /// `target_type` of a registration id.
 const REGISTRATION_ID: u8 = 2;
 
-/// The field `message` of `unicast`; `None` when its parameters are over 4000 characters.
+/// The field `message` of `unicast`.
 pub(super) fn message(
     config: &OppoConfig,
     request: &PushRequest,
     alert: &Alert,
     now: WallMs,
-) -> Option<Value> {
-    let parameters = Value::Object(request.data.to_json()).to_string();
-    if Count::Utf16.of(&parameters) > PARAMETERS_CHARS_MAX {
-        return None;
-    }
+) -> Value {
+    let text = |part: &Map<String, Value>| Value::Object(part.clone()).to_string();
+    let fits = |part: &Map<String, Value>| Count::Utf16.of(&text(part)) <= PARAMETERS_CHARS_MAX;
+    let parameters = text(&data::fitting(&request.data, fits));
     let (title, content) = shown(alert, LIMITS);
     let is_long = Count::Utf16.of(&content) > STANDARD_BODY_MAX;
     let mut ours = json!({
@@ -61,13 +61,13 @@ pub(super) fn message(
     }
     let mut notification = Value::Object(request.overrides.clone().unwrap_or_default());
     merge(&mut notification, ours);
-    Some(json!({
+    json!({
         "target_type": REGISTRATION_ID,
         "target_value": request.binding.token.expose(),
         // The phone drops what is for an app that registered anew meanwhile.
         "verify_registration_id": true,
         "notification": notification,
-    }))
+    })
 }
 
 /// The same message without its class, for an app that has no right to it.
@@ -85,13 +85,15 @@ pub(super) fn without_class(message: &Value) -> Value {
 
 #[cfg(test)]
 mod tests {
+    use nightjar_model::NotificationId;
+
     use super::*;
     use crate::oppo::tests::config;
     use crate::samples;
 
     fn of(request: &PushRequest) -> Value {
         let alert = request.alert.as_ref().unwrap();
-        message(&config("http://127.0.0.1:9"), request, alert, WallMs(0)).unwrap()
+        message(&config("http://127.0.0.1:9"), request, alert, WallMs(0))
     }
 
     #[test]
@@ -113,19 +115,14 @@ mod tests {
     }
 
     #[test]
-    fn parameters_over_4000_characters_are_not_sent() {
+    fn parameters_over_4000_characters_lose_what_they_can_do_without() {
         let mut request = samples::alert("oppo");
-        request.data.custom = Some(json!({ "x": "" }).to_string());
+        let id = |n| NotificationId::parse(&format!("c.{n:0250}")).unwrap();
+        request.data.wd = (0..32).map(id).collect();
         let parameters = of(&request)["notification"]["action_parameters"].clone();
-        let room = PARAMETERS_CHARS_MAX - parameters.as_str().unwrap().len();
-        let with = |chars: usize| {
-            let mut request = samples::alert("oppo");
-            request.data.custom = Some(json!({ "x": "文".repeat(chars) }).to_string());
-            let alert = request.alert.clone().unwrap();
-            message(&config("http://127.0.0.1:9"), &request, &alert, WallMs(0))
-        };
-        assert!(with(room).is_some());
-        assert!(with(room + 1).is_none());
+        let parameters = parameters.as_str().unwrap();
+        assert!((3700..=PARAMETERS_CHARS_MAX).contains(&parameters.len()), "{}", parameters.len());
+        assert!(parameters.contains(id(31).as_str()) && parameters.contains("lunch"));
     }
 
     #[test]

@@ -89,9 +89,7 @@ impl Oppo {
     async fn deliver(&self, request: &PushRequest) -> Answer {
         let Some(alert) = &request.alert else { return answers::no_withdrawal() };
         let _turn = self.turns.acquire().await;
-        let Some(message) = message::message(&self.config, request, alert, wall_now()) else {
-            return Answer::new(Outcome::TooLarge, "parameters_too_long");
-        };
+        let message = message::message(&self.config, request, alert, wall_now());
         let token = &request.binding.token;
         let site = match &self.abroad {
             Some(abroad) if !is_chinese(token.expose()) => abroad,

@@ -58,7 +58,7 @@ async fn every_field_we_send_that_oppo_needs_is_missed_when_it_is_left_out() {
     let oppo = open(&server);
     let request = samples::alert("oppo");
     let (alert, token) = (request.alert.as_ref().unwrap(), &request.binding.token);
-    let whole = message::message(&oppo.config, &request, alert, wall_now()).unwrap();
+    let whole = message::message(&oppo.config, &request, alert, wall_now());
     push(&oppo, "first").await;
     let bearer = HeaderValue::from_str(&server.requests()[0].form()["auth_token"]).unwrap();
     let code = |message: Value| {

@@ -2,19 +2,19 @@
 
 use nightjar_model::WallMs;
 use nightjar_push::{Alert, PushRequest};
-use serde_json::Value;
+use serde_json::{Map, Value};
 
 use super::XiaomiConfig;
 use crate::form::Form;
-use crate::lifetime;
 use crate::notify_id::{notify_id, short_key};
 use crate::receipt_tag;
 use crate::text::{Count, Limits, shown};
+use crate::{data, lifetime};
 
 /// "Shorter than 50" and "shorter than 128", each character counted once.
 const LIMITS: Limits = Limits { title: 49, body: 127, count: Count::Utf16 };
 /// The most bytes of `payload`. UNVERIFIED: other senders keep to it.
-pub(super) const PAYLOAD_BYTES_MAX: usize = 4096;
+const PAYLOAD_BYTES_MAX: usize = 4096;
 /// The longest Xiaomi keeps a message: two weeks.
 const TTL_S_MAX: u64 = 14 * 24 * 3600;
 /// The most characters of `extra.jobkey`.
@@ -23,17 +23,15 @@ const JOB_KEY_CHARS: usize = 12;
 /// Where a receipt goes, and what it repeats.
 pub(super) const RECEIPT_FIELDS: [&str; 2] = ["extra.callback", "extra.callback.param"];
 
-/// The body of `message/regid`; `None` when the payload is over [`PAYLOAD_BYTES_MAX`].
-pub(super) fn form(config: &XiaomiConfig, request: &PushRequest, now: WallMs) -> Option<Form> {
-    let payload = Value::Object(request.data.to_json()).to_string();
-    if payload.len() > PAYLOAD_BYTES_MAX {
-        return None;
-    }
+/// The body of `message/regid`.
+pub(super) fn form(config: &XiaomiConfig, request: &PushRequest, now: WallMs) -> Form {
+    let text = |part: &Map<String, Value>| Value::Object(part.clone()).to_string();
+    let part = data::fitting(&request.data, |part| text(part).len() <= PAYLOAD_BYTES_MAX);
     // What the sender has for Xiaomi lies under ours: it may add, not replace.
     let mut form = request.overrides.as_ref().map(Form::from_json).unwrap_or_default();
     form.set("registration_id", request.binding.token.expose().as_str());
     form.set("restricted_package_name", &config.package_name);
-    form.set("payload", payload);
+    form.set("payload", text(&part));
     let ttl_ms = lifetime::seconds(request, now, 1..=TTL_S_MAX) * 1000;
     form.set("time_to_live", ttl_ms.to_string());
     match &request.alert {
@@ -41,7 +39,7 @@ pub(super) fn form(config: &XiaomiConfig, request: &PushRequest, now: WallMs) ->
         // The app gets it if it runs, and nobody sees it.
         None => form.set("pass_through", "1"),
     }
-    Some(form)
+    form
 }
 
 fn show(form: &mut Form, config: &XiaomiConfig, request: &PushRequest, alert: &Alert) {
@@ -76,6 +74,7 @@ fn show(form: &mut Form, config: &XiaomiConfig, request: &PushRequest, alert: &A
 
 #[cfg(test)]
 mod tests {
+    use nightjar_model::NotificationId;
     use serde_json::json;
 
     use super::*;
@@ -83,7 +82,7 @@ mod tests {
     use crate::xiaomi::tests::config;
 
     fn fields(request: &PushRequest) -> Value {
-        form(&config("http://127.0.0.1:9"), request, WallMs(0)).unwrap().to_json()
+        form(&config("http://127.0.0.1:9"), request, WallMs(0)).to_json()
     }
 
     #[test]
@@ -97,10 +96,13 @@ mod tests {
     }
 
     #[test]
-    fn a_payload_over_4096_bytes_is_not_sent() {
-        let mut request = samples::alert("xiaomi");
-        request.data.custom = Some(json!({ "x": "y".repeat(PAYLOAD_BYTES_MAX) }).to_string());
-        assert!(form(&config("http://127.0.0.1:9"), &request, WallMs(0)).is_none());
+    fn a_payload_over_4096_bytes_loses_what_it_can_do_without() {
+        let mut request = samples::withdrawal("xiaomi");
+        let id = |n| NotificationId::parse(&format!("c.{n:0250}")).unwrap();
+        request.data.wd = (0..32).map(id).collect();
+        let payload = fields(&request)["payload"].as_str().unwrap().to_owned();
+        assert!((3800..=PAYLOAD_BYTES_MAX).contains(&payload.len()), "{}", payload.len());
+        assert!(payload.contains(id(31).as_str()) && !payload.contains(id(0).as_str()));
     }
 
     #[test]

@@ -75,9 +75,7 @@ impl Xiaomi {
 
     async fn deliver(&self, request: &PushRequest) -> Answer {
         let _turn = self.turns.acquire().await;
-        let Some(mut form) = message::form(&self.config, request, wall_now()) else {
-            return Answer::new(Outcome::TooLarge, "payload_too_large");
-        };
+        let mut form = message::form(&self.config, request, wall_now());
         let token = &request.binding.token;
         let (code, refused) = self.send(&form, token).await;
         if !code.is_some_and(|code| codes::RECEIPT_CODES.contains(&code)) {

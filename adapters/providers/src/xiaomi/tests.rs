@@ -76,7 +76,7 @@ async fn every_field_we_send_that_xiaomi_needs_is_missed_when_it_is_left_out() {
         ),
     ] {
         for (field, code) in needed {
-            let mut form = message::form(&xiaomi.config, &request, wall_now()).unwrap();
+            let mut form = message::form(&xiaomi.config, &request, wall_now());
             assert_eq!(xiaomi.send(&form, &request.binding.token).await.0, Some(0));
             form.remove(field);
             let (answered, _) = xiaomi.send(&form, &request.binding.token).await;

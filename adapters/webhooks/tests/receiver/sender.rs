@@ -1,16 +1,14 @@
-//! The loop: in order, signed, again until they are taken.
+//! The loop: signed, in order of each user, again until they are taken.
 
 use std::sync::{Arc, Mutex};
 
 use base64::Engine;
 use base64::prelude::BASE64_STANDARD;
 use hmac::{Hmac, KeyInit, Mac};
-use nightjar_model::{Command, Reject, Reply, Secret};
-use nightjar_outgoing::Key;
-use nightjar_webhooks::{Sender, Target};
+use nightjar_model::{Command, Reject, Reply, Secret, WallMs, Webhook};
+use nightjar_webhooks::Hub;
 use sha2::Sha256;
 use tokio::sync::watch;
-use tokio::task::JoinHandle;
 
 use crate::server::{Act, Request, Server, soon};
 
@@ -59,20 +57,35 @@ impl Lanes {
 
 struct Sending {
     news: watch::Sender<u64>,
-    task: JoinHandle<()>,
+    hub: Arc<Hub>,
+}
+
+fn webhook(id: &str, server: &Server) -> Webhook {
+    Webhook {
+        id: id.into(),
+        url: server.url("/hook"),
+        secret: Secret::new(SECRET.to_owned()),
+        types: Vec::new(),
+        enabled: true,
+        allow_private: true,
+        changed_at: WallMs(0),
+    }
+}
+
+fn hub(lanes: &Lanes) -> Sending {
+    let (news, heard) = watch::channel(0);
+    let asked = lanes.clone();
+    let ask = Arc::new(move |command| -> nightjar_webhooks::AskFuture {
+        let answer = asked.ask(command);
+        Box::pin(async move { answer })
+    });
+    Sending { news, hub: Hub::new(ask, heard) }
 }
 
 fn send(lanes: &Lanes, server: &Server) -> Sending {
-    let (news, heard) = watch::channel(0);
-    let target = Target::parse(&server.url("/hook"), true).unwrap();
-    let key = Key::parse(&Secret::new(SECRET.to_owned())).unwrap();
-    let asked = lanes.clone();
-    let ask = move |command| {
-        let answer = asked.ask(command);
-        async move { answer }
-    };
-    let task = tokio::spawn(Sender::new(ask, heard, "default", target, key).run());
-    Sending { news, task }
+    let sending = hub(lanes);
+    sending.hub.set(&webhook("default", server)).unwrap();
+    sending
 }
 
 /// What any receiver of the scheme checks.
@@ -107,7 +120,7 @@ async fn events_are_signed_and_come_in_order_again_until_they_are_taken() {
     let lanes = Lanes::with(3);
     let script = [Act::Status(500), Act::Close, Act::Status(204), Act::Status(200)];
     let mut server = Server::start(script).await;
-    let sending = send(&lanes, &server);
+    let _sending = send(&lanes, &server);
     let mut bodies = Vec::new();
     for expected in ["evt_1", "evt_1", "evt_1", "evt_2", "evt_3"] {
         let (id, request) = next(&mut server).await;
@@ -116,16 +129,14 @@ async fn events_are_signed_and_come_in_order_again_until_they_are_taken() {
     }
     assert_eq!(bodies[0], bodies[2], "a retry is the same event");
     assert_eq!(bodies[4], r#"{"id":"evt_3","data":"日本 3"}"#);
-    sending.task.abort();
 }
 
 #[tokio::test]
 async fn a_redirect_or_a_refusal_is_not_a_taking() {
     let lanes = Lanes::with(1);
     let mut server = Server::start([Act::Status(302), Act::Status(410)]).await;
-    let sending = send(&lanes, &server);
+    let _sending = send(&lanes, &server);
     assert_eq!(ids(&mut server, 3).await, ["evt_1"; 3]);
-    sending.task.abort();
 }
 
 #[tokio::test]
@@ -137,17 +148,15 @@ async fn a_new_event_leaves_with_the_news_of_it() {
     lanes.0.lock().unwrap().events.push(r#"{"id":"evt_2"}"#.into());
     sending.news.send_modify(|version| *version += 1);
     assert_eq!(ids(&mut server, 1).await, ["evt_2"]);
-    sending.task.abort();
 }
 
 #[tokio::test]
 async fn more_than_a_batch_comes_without_gap_or_double() {
     let lanes = Lanes::with(250);
     let mut server = Server::start([]).await;
-    let sending = send(&lanes, &server);
+    let _sending = send(&lanes, &server);
     let expected: Vec<String> = (1..=250).map(|n| format!("evt_{n}")).collect();
     assert_eq!(ids(&mut server, 250).await, expected);
-    sending.task.abort();
 }
 
 #[tokio::test]
@@ -156,9 +165,83 @@ async fn a_crash_repeats_an_event_under_its_id_and_skips_none() {
     lanes.0.lock().unwrap().dies_at = Some(2);
     let mut server = Server::start([]).await;
     let sending = send(&lanes, &server);
-    soon(sending.task).await.unwrap();
     assert_eq!(ids(&mut server, 2).await, ["evt_1", "evt_2"]);
-    let again = send(&lanes, &server);
+    let died = async {
+        while lanes.0.lock().unwrap().dies_at.is_some() {
+            tokio::task::yield_now().await;
+        }
+    };
+    soon(died).await;
+    drop(sending);
+    let _again = send(&lanes, &server);
     assert_eq!(ids(&mut server, 2).await, ["evt_2", "evt_3"]);
-    again.task.abort();
+}
+
+/// Events of these users, in this order.
+fn of_users(users: &[&str]) -> Lanes {
+    let lanes = Lanes::default();
+    for (n, user) in (1..).zip(users) {
+        let event =
+            format!(r#"{{"id":"evt_{n}","type":"push.outcome","data":{{"uid":"{user}"}}}}"#);
+        lanes.0.lock().unwrap().events.push(event);
+    }
+    lanes
+}
+
+#[tokio::test]
+async fn an_event_that_is_refused_holds_the_events_of_its_user_and_of_nobody_else() {
+    let lanes = of_users(&["bob", "carol", "bob", "dave"]);
+    let mut server = Server::refusing("bob").await;
+    let sending = send(&lanes, &server);
+    let mut first = ids(&mut server, 3).await;
+    first.sort();
+    assert_eq!(first, ["evt_1", "evt_2", "evt_4"], "those of the others came all the same");
+    assert_eq!(lanes.0.lock().unwrap().taken, 0, "the oldest is not taken");
+    server.refuse_nobody();
+    assert_eq!(ids(&mut server, 2).await, ["evt_1", "evt_3"]);
+    let all = async {
+        while lanes.0.lock().unwrap().taken != 4 {
+            tokio::task::yield_now().await;
+        }
+    };
+    soon(all).await;
+    let fares = &sending.hub.fares()["default"];
+    assert_eq!((fares.taken, fares.refused), (4, 1));
+    assert_eq!(fares.last_failure.as_ref().map(|(_, why)| why.as_str()), Some("it answered 422"));
+}
+
+#[tokio::test]
+async fn a_receiver_that_is_gone_holds_only_itself() {
+    let lanes = of_users(&["bob", "carol"]);
+    let mut server = Server::start([]).await;
+    let gone = Server::start([]).await.address;
+    let sending = hub(&lanes);
+    let url = format!("http://{gone}/");
+    let nobody = Webhook { url, ..webhook("nobody", &server) };
+    // The listener ends with its runtime's task only: the port refuses once it is closed.
+    sending.hub.set(&nobody).unwrap();
+    sending.hub.set(&webhook("somebody", &server)).unwrap();
+    let mut both = ids(&mut server, 2).await;
+    both.sort();
+    assert_eq!(both, ["evt_1", "evt_2"]);
+}
+
+#[tokio::test]
+async fn a_receiver_gets_the_types_it_wants_and_nothing_once_it_is_off() {
+    let lanes = of_users(&["bob"]);
+    let created = r#"{"id":"evt_2","type":"message.created","data":{"from":"alice"}}"#;
+    lanes.0.lock().unwrap().events.push(created.into());
+    let mut server = Server::start([]).await;
+    let sending = hub(&lanes);
+    let picky = Webhook { types: vec!["message.created".into()], ..webhook("picky", &server) };
+    sending.hub.set(&picky).unwrap();
+    assert_eq!(ids(&mut server, 1).await, ["evt_2"]);
+    sending.hub.set(&Webhook { enabled: false, ..picky }).unwrap();
+    assert!(sending.hub.fares().is_empty());
+    lanes.0.lock().unwrap().events.push(created.into());
+    sending.news.send_modify(|version| *version += 1);
+    sending.hub.set(&webhook("all", &server)).unwrap();
+    // Whatever it gets before, the new event comes to it alone.
+    while ids(&mut server, 1).await != ["evt_3"] {}
+    assert!(server.requests.try_recv().is_err());
 }

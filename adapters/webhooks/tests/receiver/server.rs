@@ -49,6 +49,8 @@ pub(crate) enum Act {
 pub(crate) struct Server {
     pub(crate) address: SocketAddr,
     pub(crate) requests: mpsc::UnboundedReceiver<Request>,
+    /// Requests whose body holds this are answered with 422.
+    refused: Arc<Mutex<Option<&'static str>>>,
     /// Bytes written by an endless answer, once nobody listens.
     pub(crate) endless: mpsc::UnboundedReceiver<u64>,
 }
@@ -58,6 +60,8 @@ impl Server {
     pub(crate) async fn start(script: impl IntoIterator<Item = Act>) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
+        let refused: Arc<Mutex<Option<&'static str>>> = Arc::default();
+        let refuses = Arc::clone(&refused);
         let script: VecDeque<Act> = script.into_iter().collect();
         let script = Arc::new(Mutex::new(script));
         let (request_in, requests) = mpsc::unbounded_channel();
@@ -65,16 +69,32 @@ impl Server {
         tokio::spawn(async move {
             while let Ok((stream, _)) = listener.accept().await {
                 let (script, requests) = (Arc::clone(&script), request_in.clone());
-                let endless = endless_in.clone();
+                let (endless, refuses) = (endless_in.clone(), Arc::clone(&refuses));
                 tokio::spawn(async move {
                     let Some((request, stream)) = read(stream).await else { return };
-                    let act = script.lock().unwrap().pop_front().unwrap_or(Act::Status(200));
+                    let is_refused =
+                        refuses.lock().unwrap().is_some_and(|word| request.body.contains(word));
+                    let act = match is_refused {
+                        true => Act::Status(422),
+                        false => script.lock().unwrap().pop_front().unwrap_or(Act::Status(200)),
+                    };
                     let _ = requests.send(request);
                     answer(stream, act, &endless).await;
                 });
             }
         });
-        Self { address, requests, endless }
+        Self { address, requests, refused, endless }
+    }
+
+    /// Refuses every event with this word in it, and takes all others.
+    pub(crate) async fn refusing(word: &'static str) -> Self {
+        let server = Self::start([]).await;
+        *server.refused.lock().unwrap() = Some(word);
+        server
+    }
+
+    pub(crate) fn refuse_nobody(&self) {
+        *self.refused.lock().unwrap() = None;
     }
 
     pub(crate) fn url(&self, path: &str) -> String {

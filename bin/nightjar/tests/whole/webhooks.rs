@@ -150,3 +150,88 @@ async fn a_receiver_on_a_private_address_needs_permission() {
     within("the log to say so", refused).await;
     assert_eq!(receiver.events().len(), 0);
 }
+
+#[tokio::test]
+async fn receivers_set_up_over_the_api_get_their_types_and_one_that_refuses_holds_only_itself() {
+    let (audit, pushes) = (Receiver::start().await, Receiver::start().await);
+    audit.refuse();
+    let mut server = setup().start().await;
+    let api = server.api();
+    let set_up = |receiver: &Receiver, types: Value| {
+        json!({
+            "url": receiver.url(), "secret": receiver.secret(), "types": types,
+            "allow_private": true,
+        })
+    };
+    api.post("/v1/webhooks/audit", set_up(&audit, json!([]))).await.good();
+    let one =
+        api.post("/v1/webhooks/pushes", set_up(&pushes, json!(["push.outcome"]))).await.good();
+    assert_eq!((&one["secret"], &one["source"]), (&"***".into(), &"api".into()));
+    api.send("alice", json!({"user": "bob"}), "one").await;
+    let events = pushes.wait_until("the outcome", |events| !events.is_empty()).await;
+    assert_eq!(events[0].json["data"]["reason"], "no push binding");
+    audit.wait_until("a try", |events| !events.is_empty()).await;
+    // Both are as they were after a kill.
+    server.kill().await;
+    server.start_again().await;
+    let api = server.api();
+    api.send("alice", json!({"user": "bob"}), "two").await;
+    let events = pushes
+        .wait_until("both outcomes", |events| {
+            events.iter().filter(|event| event.was_taken).count() >= 2
+        })
+        .await;
+    assert!(events.iter().all(|event| event.kind() == "push.outcome" && event.is_genuine));
+    audit.take();
+    let of_two = |events: &[Event]| taken(events, "message.created").len() >= 2;
+    let events = audit.wait_until("both messages", of_two).await;
+    assert!(events.iter().all(|event| event.is_genuine));
+
+    let caught_up = async { while api.get("/v1/webhooks/audit").await.good()["waiting"] != 0 {} };
+    within("the cursor to stand at the newest event", caught_up).await;
+    let listed = api.get("/v1/webhooks").await.good();
+    let ids: Vec<&Value> =
+        listed["webhooks"].as_array().expect("webhooks").iter().map(|hook| &hook["id"]).collect();
+    assert_eq!(ids, ["audit", "pushes"]);
+    assert!(listed["webhooks"][0]["health"]["taken"].as_u64() > Some(0), "{listed}");
+    api.post("/v1/webhooks/pushes", json!({"enabled": false})).await.good();
+    api.delete("/v1/webhooks/audit").await.good();
+    let gone = api.get("/v1/webhooks/audit").await;
+    assert_eq!((gone.status, gone.error().as_str()), (404, "unknown_webhook"));
+    let log = server.log();
+    assert!(!log.contains(&audit.secret()), "{log}");
+}
+
+#[tokio::test]
+async fn a_webhook_is_refused_by_name_and_its_secret_is_shown_once() {
+    let receiver = Receiver::start().await;
+    let server = server_with(&receiver, "").await;
+    let api = server.api();
+    for (body, word) in [
+        (json!({}), "url"),
+        (json!({"url": "ftp://example.com"}), "ftp"),
+        (json!({"url": receiver.url()}), "allow_private"),
+        (json!({"url": "http://[::1]:9/"}), "allow_private"),
+        (json!({"url": "http://169.254.169.254/latest"}), "allow_private"),
+        (json!({"url": "https://example.com", "types": ["push.outcomes"]}), "push.outcomes"),
+        (json!({"url": "https://example.com", "secret": "whsec_???"}), "secret"),
+    ] {
+        let refused = api.post("/v1/webhooks/new", body.clone()).await;
+        assert_eq!((refused.status, refused.error().as_str()), (400, "bad_request"), "{body}");
+        assert!(refused.text.contains(word), "{word} in {}", refused.text);
+    }
+    assert_eq!(api.post("/v1/webhooks/a%20b", json!({"url": "http://x/"})).await.status, 400);
+    let body = json!({"url": receiver.url(), "allow_private": true, "enabled": false});
+    let made = api.post("/v1/webhooks/new", body).await.good();
+    let secret = made["secret"].as_str().expect("a secret");
+    assert!(secret.starts_with("whsec_") && secret.len() == 38, "{made}");
+    let again = api.post("/v1/webhooks/new", json!({"types": ["device.kicked"]})).await.good();
+    assert_eq!((&again["secret"], &again["enabled"]), (&"***".into(), &false.into()));
+    for answer in [
+        api.post("/v1/webhooks/default", json!({"enabled": false})).await,
+        api.delete("/v1/webhooks/default").await,
+    ] {
+        assert_eq!((answer.status, answer.error().as_str()), (409, "exists"), "{}", answer.text);
+    }
+    assert_eq!(api.get("/v1/webhooks/default").await.good()["source"], "config");
+}
