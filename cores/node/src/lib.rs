@@ -12,6 +12,7 @@
 mod aggregates;
 mod alert;
 mod amend;
+mod answer;
 mod bindings;
 mod contacts;
 mod credentials;
