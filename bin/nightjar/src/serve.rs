@@ -29,8 +29,8 @@ use crate::{ServeOptions, banner, listen, metrics, stores};
 const DEVELOPMENT_KEY: &str = "dev";
 /// Provider and credential that catch pushes in development mode.
 const CONSOLE: &str = "console";
-/// Requests at providers at a time, over all credentials.
-const PUSHES_IN_FLIGHT_MAX: usize = 1_000;
+/// Requests of one credential at its provider at a time; in all four times as many.
+const PUSHES_IN_FLIGHT_MAX: usize = 500;
 /// How long connections have to end after the drain began; SIGTERM must end within 10 s.
 const DRAIN_WITHIN: Duration = Duration::from_secs(5);
 /// Exit code when the store failed for good (EX_IOERR of sysexits.h).

@@ -151,6 +151,12 @@ impl Conversation {
         self.lanes.values().flatten()
     }
 
+    /// How many members there are.
+    #[must_use]
+    pub fn size(&self) -> usize {
+        self.lanes.values().map(|uids| uids.len()).sum()
+    }
+
     /// Whether the user is a member now.
     #[must_use]
     pub fn is_member(&self, uid: &Uid) -> bool {

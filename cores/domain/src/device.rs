@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, VecDeque};
 
 use nightjar_model::{
     AppState, Binding, BindingKey, ConversationId, DeviceId, DueReason, Mono, NotificationId,
-    Platform, Seq, Uid, WallMs, limits,
+    Platform, PushClass, Seq, Uid, WallMs, limits,
 };
 
 use crate::link::{Deadlines, Link, Reach, Told};
@@ -58,6 +58,8 @@ struct Debt {
     said: Seq,
     /// Why they did.
     reason: DueReason,
+    /// The most urgent of them.
+    class: PushClass,
 }
 
 impl Debt {
@@ -248,18 +250,25 @@ impl Device {
         })
     }
 
-    /// Opens a debt for an alertable entry committed now.
-    pub fn owe(&mut self, conversation: &ConversationId, seq: Seq, committed: Mono) {
+    /// Opens a debt for an alertable entry of that urgency committed then.
+    pub fn owe(
+        &mut self,
+        conversation: &ConversationId,
+        (seq, class): (Seq, PushClass),
+        committed: Mono,
+    ) {
         let debt = self.debts.entry(conversation.clone()).or_insert_with(|| Debt {
             runs: VecDeque::new(),
             last: 0,
             said: 0,
             reason: DueReason::Offline,
+            class,
         });
         if seq <= debt.last {
             return;
         }
         debt.last = seq;
+        debt.class = debt.class.min(class);
         let is_new_run = match debt.runs.back() {
             Some((_, at)) => committed.since(*at) >= RUN_MS && debt.runs.len() < RUNS_MAX,
             None => true,
@@ -267,6 +276,12 @@ impl Device {
         if is_new_run {
             debt.runs.push_back((seq, committed));
         }
+    }
+
+    /// How urgent what is owed in the conversation is: as its most urgent message since nothing was.
+    #[must_use]
+    pub fn urgency(&self, conversation: &ConversationId) -> PushClass {
+        self.debts.get(conversation).map_or(PushClass::Chat, |debt| debt.class)
     }
 
     /// Closes debts up to a place.
@@ -445,8 +460,8 @@ mod tests {
             since: Mono(0),
             reach: Reach::Live,
         });
-        device.owe(&chat, 1, Mono(1_000));
-        device.owe(&chat, 2, Mono(3_000));
+        device.owe(&chat, (1, PushClass::Chat), Mono(1_000));
+        device.owe(&chat, (2, PushClass::Chat), Mono(3_000));
         assert_eq!(device.next_due(&deadlines, &[]), Some(Mono(6_000)));
         device.close(&chat, 1);
         assert_eq!(device.next_due(&deadlines, &[]), Some(Mono(8_000)));
@@ -458,7 +473,7 @@ mod tests {
     fn a_burst_costs_no_memory_per_message() {
         let (mut device, chat) = (device(), chat());
         for seq in 1..10_000 {
-            device.owe(&chat, seq, Mono(seq));
+            device.owe(&chat, (seq, PushClass::Chat), Mono(seq));
         }
         assert!(device.debts[&chat].runs.len() <= RUNS_MAX);
         device.close(&chat, 9_998);

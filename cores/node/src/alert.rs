@@ -58,8 +58,9 @@ impl Node {
         let unread = device.unread_by(ctx.now.mono, &deadlines);
         let next = device.next_due(&deadlines, &unread);
         for id in unread {
-            let lane = PushLane::Conversation(id);
-            self.queue.due(PushKey { uid: uid.clone(), device_id: device_id.clone(), lane });
+            let (class, lane) = (device.urgency(&id), PushLane::Conversation(id));
+            let key = PushKey { uid: uid.clone(), device_id: device_id.clone(), lane };
+            self.queue.due(key, class);
         }
         if let Some(old) = device.timer.take() {
             self.timers.remove(&(old, uid.clone(), device_id.clone()));
@@ -106,6 +107,7 @@ impl Node {
             if device.due(&id, &deadlines).is_none_or(|(at, _)| at > ctx.now.mono) {
                 continue;
             }
+            let class = device.urgency(&id);
             let due = device.fall_due(&id, &deadlines, ctx.now.mono);
             if let Some((from, to, reason)) = due {
                 let (step, why) = (Step::Deadline, Some(reason.as_str()));
@@ -113,11 +115,8 @@ impl Node {
                 self.recorder.step(ctx.now.wall, (uid, &id), device, (from, to), step, why);
                 self.say_offline(ctx, uid, &id, Some(device_id), (from, to))?;
             }
-            self.queue.due(PushKey {
-                uid: uid.clone(),
-                device_id: device_id.clone(),
-                lane: PushLane::Conversation(id),
-            });
+            let lane = PushLane::Conversation(id);
+            self.queue.due(PushKey { uid: uid.clone(), device_id: device_id.clone(), lane }, class);
         }
         Ok(())
     }
@@ -131,7 +130,7 @@ impl Node {
                     let id = id.clone();
                     self.next_message(ctx, &key, &id, attempts)?;
                 }
-                PushLane::Withdrawals => self.next_withdrawal(ctx, &key)?,
+                PushLane::Withdrawals => self.next_withdrawal(ctx, &key, &attempts)?,
             }
         }
         Ok(true)
@@ -161,6 +160,9 @@ impl Node {
             match decide_push(&case, ctx.now.wall) {
                 Decision::Push { binding, reason } => {
                     let binding = case.bindings[binding].clone();
+                    if self.waits_for_provider(ctx, key, &case, &binding) {
+                        return Ok(());
+                    }
                     let request = render(&case, &binding, attempts.trim);
                     self.trace_decision(ctx, key, id, seq, reason.as_str());
                     self.hand_over(ctx, key, id, seq, request);
@@ -174,9 +176,10 @@ impl Node {
                     let place = (id, seq, Some(case.entry.message_id));
                     let bound = self.first_binding(key);
                     self.tell_silence(ctx, key, place, bound.as_ref(), reason);
+                    self.say_if_unreachable(ctx, key, &case.entry, reason);
                     self.silence(ctx, key, id, seq, reason);
                     self.queue.next_message(key);
-                    attempts = Attempts::default();
+                    attempts = self.queue.tried(key).cloned().unwrap_or_default();
                 }
             }
         }
@@ -207,7 +210,7 @@ impl Node {
         if Sabotage::BadgeCountsPushes.is_on() {
             request.data.badge = self.stats.pushes + 1;
         }
-        let ticket = self.queue.sent(key);
+        let ticket = self.queue.sent(key, &request.binding);
         let shared = nightjar_model::NotificationId::conversation(id);
         if Sabotage::NotificationIdChanges.is_on() && self.stats.pushes % 2 == 1 {
             request.data.nid = Some(shared.clone());
@@ -325,7 +328,7 @@ impl Node {
             due,
             surfaced,
             held_until: cursor.held.filter(|held| held.0 == seq).map(|held| held.1),
-            bindings_spent: attempts.bindings_spent,
+            choice: self.choice(ctx, key, attempts, &facts.bindings),
             unseen,
             is_shared: (shows_alone || cursor.showing_shared).then_some(!shows_alone),
             badge,

@@ -1,8 +1,11 @@
 //! What a provider's answer means: the debt, the token, and what the device may be showing.
 
 use nightjar_domain::{Missing, ranges};
-use nightjar_model::Step;
-use nightjar_push::{Answer, Next, Outcome, PushKey, PushLane, Ticket, removes_token};
+use nightjar_model::{Binding, Step};
+use nightjar_push::{
+    Answer, Answered, Next, Outcome, PushKey, PushLane, Removed, SilentReason, Ticket,
+    removes_token,
+};
 
 use crate::alert::InFlight;
 use crate::node::{Ctx, Node};
@@ -17,31 +20,31 @@ impl Node {
     ) -> Result<(), Missing> {
         let Some(flight) = self.tickets.remove(&ticket) else { return Ok(()) };
         let jitter = ctx.random[15];
-        let Some((key, next)) = self.queue.answered(ticket, answer, ctx.now.mono, jitter) else {
-            return Ok(());
-        };
-        self.trace_answer(ctx, &flight, answer, &next);
+        let answered = self.queue.answered(ticket, &flight.binding, answer, ctx.now.mono, jitter);
+        let Some(Answered { key, next, answer, give_back }) = answered else { return Ok(()) };
+        self.trace_answer(ctx, &flight, &answer, &next);
+        self.give_back(ctx, give_back)?;
         match next {
             Next::Settle => self.delivered(ctx, &key, &flight)?,
-            Next::NextBinding { remove_token } => {
-                if remove_token && self.is_gone(&key, &flight, answer) {
-                    self.queue.binding_removed(&key);
-                }
-            }
+            Next::NextBinding => self.remove_dead(&key, &flight, &answer),
             Next::Silent(reason) => match key.lane {
                 PushLane::Conversation(_) => {
                     let place = (&flight.conversation, flight.seq, flight.message_id);
                     self.tell_silence(ctx, &key, place, Some(&flight.binding.key), reason);
+                    self.say_rejected(ctx, &key, &flight, reason)?;
                     self.silence(ctx, &key, &flight.conversation, flight.seq, reason);
                 }
                 PushLane::Withdrawals => self.withdrawals_left(&key, &flight.withdraws),
             },
             Next::Later { .. } | Next::Again => {}
         }
+        if matches!(next, Next::Settle | Next::Silent(_)) {
+            self.queue.next_message(&key);
+        }
         match answer.outcome {
             Outcome::Delivered => {}
             // It may have come to the screen all the same, after what it was taken back with.
-            Outcome::Retry if key.lane != PushLane::Withdrawals => {
+            _ if answer.may_have_arrived() && key.lane != PushLane::Withdrawals => {
                 self.may_show(&key, &flight.conversation, flight.seq, flight.is_shared);
                 self.take_back_if_over(ctx, &key, &flight)?;
             }
@@ -118,23 +121,35 @@ impl Node {
         Ok(())
     }
 
-    /// The provider says the token is dead: the device loses the binding. Answers whether the
-    /// device has it no more, so that the one after it stands at its place; one that was bound
-    /// anew while the request was on its way is another binding.
-    fn is_gone(&mut self, key: &PushKey, flight: &InFlight, answer: &Answer) -> bool {
-        let Some(user) = self.users.get_mut(&key.uid) else { return false };
-        let Some(device) = user.devices.get_mut(&key.device_id) else { return false };
-        let now = device.bindings.iter().find(|binding| binding.key == flight.binding.key);
-        let Some(now) = now else { return false };
-        if *now != flight.binding {
-            return true;
+    /// The provider says the token is dead: the device loses the binding, unless it was bound
+    /// anew while the request was on its way.
+    fn remove_dead(&mut self, key: &PushKey, flight: &InFlight, answer: &Answer) {
+        let Some(user) = self.users.get_mut(&key.uid) else { return };
+        let Some(device) = user.devices.get_mut(&key.device_id) else { return };
+        let is_it = |binding: &&Binding| **binding == flight.binding;
+        let Some(binding) = device.bindings.iter().find(is_it).cloned() else { return };
+        if removes_token(answer, &binding, flight.sent_at) {
+            device.unbind(&binding.key);
+            user.forget_binding(&key.device_id, &binding, &mut self.changes);
+            let (uid, device_id) = (key.uid.clone(), key.device_id.clone());
+            self.queue.removed(Removed { uid, device_id, binding });
         }
-        let is_dead = removes_token(answer, now, flight.sent_at);
-        if is_dead {
-            device.unbind(&flight.binding.key);
-            user.forget_binding(&key.device_id, &flight.binding, &mut self.changes);
+    }
+
+    fn say_rejected(
+        &mut self,
+        ctx: Ctx<'_>,
+        key: &PushKey,
+        flight: &InFlight,
+        reason: SilentReason,
+    ) -> Result<(), Missing> {
+        let Some(conversation) = self.conversations.get(&flight.conversation) else {
+            return Ok(());
+        };
+        if let Some(entry) = conversation.entry(ctx.rows, flight.seq)? {
+            self.say_if_unreachable(ctx, key, &entry, reason);
         }
-        is_dead
+        Ok(())
     }
 
     /// The provider refused the only request that named the notification. What the device said

@@ -3,6 +3,7 @@
 use nightjar_domain::{Changes, Device, Row, Stop, read};
 use nightjar_model::sabotage::Sabotage;
 use nightjar_model::{Binding, BindingKey, DeviceId, Reject, Reply, Uid, limits};
+use nightjar_push::{PushKey, PushLane};
 
 use crate::node::{Ctx, Node};
 
@@ -91,6 +92,7 @@ impl Node {
         }
         self.changes.writes.extend(changes.writes);
         self.changes.needs_power = true;
+        self.queue.unbound(uid, device_id);
         if !gone.is_empty() {
             self.call_back(uid, device_id);
             self.queue_debts(uid, device_id);
@@ -99,15 +101,13 @@ impl Node {
     }
 
     /// Puts what a device is owed back into the queue after it was called back.
-    fn queue_debts(&mut self, uid: &Uid, device_id: &DeviceId) {
+    pub(crate) fn queue_debts(&mut self, uid: &Uid, device_id: &DeviceId) {
         let device = self.users.get(uid).and_then(|user| user.devices.get(device_id));
         let Some(device) = device else { return };
         for id in device.debts() {
-            self.queue.due(nightjar_push::PushKey {
-                uid: uid.clone(),
-                device_id: device_id.clone(),
-                lane: nightjar_push::PushLane::Conversation(id.clone()),
-            });
+            let lane = PushLane::Conversation(id.clone());
+            let key = PushKey { uid: uid.clone(), device_id: device_id.clone(), lane };
+            self.queue.due(key, device.urgency(id));
         }
         self.withdraw_by_push(uid, device_id);
     }

@@ -76,6 +76,7 @@ impl Node {
             return Err(Reject::LimitReached.into());
         }
         credential.changed_at = ctx.now.wall;
+        self.queue.credential_changed(&credential.key);
         self.credentials.insert(credential.key.clone(), credential.enabled);
         self.changes.put(Row::Credential(credential));
         self.changes.needs_power = true;
@@ -90,6 +91,7 @@ impl Node {
         if self.credentials.remove(&key).is_none() {
             return Err(Reject::UnknownCredential.into());
         }
+        self.queue.credential_changed(&key);
         self.changes.delete(Key::Credential(key.provider, key.credential));
         self.changes.needs_power = true;
         Ok(Reply::Done)

@@ -276,6 +276,7 @@ impl Node {
     ) {
         self.changes.needs_power = true;
         self.call_back(uid, device_id);
+        self.queue.unbound(uid, device_id);
         let Some(user) = self.users.get_mut(uid) else { return };
         let Some(device) = user.devices.get_mut(device_id) else { return };
         let bindings = std::mem::take(&mut device.bindings);

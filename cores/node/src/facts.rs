@@ -8,7 +8,7 @@ use nightjar_model::{
     Binding, BindingKey, ConversationId, DeviceId, DevicePolicy, DueReason, Entry, Mono,
     PushSettings, PushTemplate, Secret, Seq, Uid, WallMs,
 };
-use nightjar_push::{Elsewhere, PushCase, locales, silenced_by};
+use nightjar_push::{Attempts, Elsewhere, PushCase, choose, locales, silenced_by};
 
 use crate::node::{Ctx, Node};
 
@@ -62,8 +62,8 @@ impl Node {
             settings,
             policy,
             template,
+            choice: choose(&bindings, &Attempts::default(), ctx.now.mono, |_| None),
             bindings,
-            bindings_spent: 0,
             unseen: 1,
             is_shared: None,
             badge: user.unread(),

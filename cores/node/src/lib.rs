@@ -28,6 +28,7 @@ mod node;
 mod pending;
 mod presence;
 mod progress;
+mod reach;
 mod record;
 mod report;
 mod send;
@@ -143,7 +144,7 @@ pub struct NodeConfig {
     pub credentials: BTreeSet<BindingKey>,
     /// Catches pushes for devices without a binding (development mode).
     pub fallback: Option<BindingKey>,
-    /// Requests at providers at a time.
+    /// Requests of one credential at its provider at a time; four times as many in all.
     pub pushes_in_flight_max: usize,
     /// Whether webhook events are stored although no operator set up a webhook.
     pub events: bool,

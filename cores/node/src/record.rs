@@ -284,6 +284,25 @@ impl Recorder {
         }
     }
 
+    /// Nobody takes a push of a message for a device.
+    pub(crate) fn unreachable(
+        &mut self,
+        entry: &Entry,
+        (uid, device_id): (&Uid, &DeviceId),
+        reason: &str,
+        at: WallMs,
+    ) {
+        if self.wants_events {
+            let data = json!({
+                "message": message_json(entry),
+                "uids": [uid.as_str()],
+                "devices": [device_id.as_str()],
+                "reason": reason,
+            });
+            self.event("message.unreachable", at, data);
+        }
+    }
+
     /// A device connected or is gone.
     pub(crate) fn presence(&mut self, uid: &Uid, device_id: &DeviceId, online: bool, at: WallMs) {
         let kind = if online { "user.online" } else { "user.offline" };

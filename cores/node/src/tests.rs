@@ -10,6 +10,7 @@ mod deadlines;
 mod events;
 mod hello;
 mod members;
+mod outages;
 mod presence;
 mod pushes;
 mod reopen;

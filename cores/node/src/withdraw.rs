@@ -5,9 +5,10 @@ use std::collections::BTreeSet;
 use nightjar_domain::{CursorRow, Device, Missing, Stop, ranges};
 use nightjar_model::sabotage::Sabotage;
 use nightjar_model::{
-    Binding, ConversationId, DeviceId, Lane, Mono, Notice, NotificationId, Reply, Seq, Step, Uid,
+    Binding, ConversationId, DeviceId, Lane, Mono, Notice, NotificationId, PushClass, Reply, Seq,
+    Step, Uid,
 };
-use nightjar_push::{PushKey, PushLane, QuietBudget, render_withdrawal};
+use nightjar_push::{Attempts, Choice, PushKey, PushLane, QuietBudget, render_withdrawal};
 
 use crate::alert::InFlight;
 use crate::device::Me;
@@ -146,11 +147,9 @@ impl Node {
     pub(crate) fn withdraw_by_push(&mut self, uid: &Uid, device_id: &DeviceId) {
         let device = self.users.get(uid).and_then(|user| user.devices.get(device_id));
         if device.is_some_and(|device| !device.withdrawing.is_empty()) {
-            self.queue.due(PushKey {
-                uid: uid.clone(),
-                device_id: device_id.clone(),
-                lane: PushLane::Withdrawals,
-            });
+            let lane = PushLane::Withdrawals;
+            let key = PushKey { uid: uid.clone(), device_id: device_id.clone(), lane };
+            self.queue.due(key, PushClass::Chat);
         }
     }
 
@@ -228,37 +227,63 @@ impl Node {
     }
 
     /// Lets one withdrawal push leave for the device.
-    pub(crate) fn next_withdrawal(&mut self, ctx: Ctx<'_>, key: &PushKey) -> Result<(), Missing> {
-        let bindings = self.usable_bindings(ctx, &key.uid, &key.device_id)?;
-        let user = self.users.get_mut(&key.uid);
-        let named = user.as_ref().and_then(|user| user.devices.get(&key.device_id)).map(|device| {
-            let newest = device.withdrawing.len().saturating_sub(NAMED_MAX);
-            let ids: Vec<_> = device.withdrawing.iter().skip(newest).collect();
-            let last =
-                ids.iter().max_by_key(|(_, (_, seq))| *seq).map(|(_, place)| (*place).clone());
-            (ids.into_iter().map(|(nid, _)| nid.clone()).collect::<Vec<_>>(), last)
-        });
-        let (Some(user), Some((ids, Some((conversation, seq))))) = (user, named) else {
+    pub(crate) fn next_withdrawal(
+        &mut self,
+        ctx: Ctx<'_>,
+        key: &PushKey,
+        attempts: &Attempts,
+    ) -> Result<(), Missing> {
+        let Some((ids, place)) = self.named(key) else {
             self.queue.done(key);
             return Ok(());
         };
-        let device = user.devices.get_mut(&key.device_id).map(|device| &mut **device);
-        let binding = match bindings.into_iter().next() {
-            None => Err("no_binding"),
-            Some(binding) if is_in_budget(device, &binding, ctx.now.mono) => Ok(binding),
-            Some(_) => Err("beyond_budget"),
+        let bindings = self.usable_bindings(ctx, &key.uid, &key.device_id)?;
+        let binding = match self.choice(ctx, key, attempts, &bindings) {
+            Choice::NoBinding | Choice::Refused => Err("no_binding"),
+            Choice::Binding { at, not_before, .. } => {
+                let binding = bindings[at].clone();
+                if self.withdrawal_waits(key, (&binding, not_before), ctx.now.mono) {
+                    return Ok(());
+                }
+                let user = self.users.get_mut(&key.uid);
+                let device = user.and_then(|user| user.devices.get_mut(&key.device_id));
+                let device = device.map(|device| &mut **device);
+                is_in_budget(device, &binding, ctx.now.mono)
+                    .then_some(binding)
+                    .ok_or("beyond_budget")
+            }
         };
-        let binding = match binding {
-            Ok(binding) => binding,
+        match binding {
+            Ok(binding) => self.hand_over_withdrawal(ctx, key, binding, (ids, place)),
             Err(why) => {
+                let (conversation, seq) = place;
                 self.withdrawals_left(key, &ids);
                 let (scope, device) = ((&key.uid, &conversation), Some(key.device_id.clone()));
                 let step = Step::Withdrawn;
                 self.recorder.step(ctx.now.wall, scope, device, (seq, seq), step, Some(why));
                 self.queue.done(key);
-                return Ok(());
             }
-        };
+        }
+        Ok(())
+    }
+
+    /// What one withdrawal push names, and the last place of it.
+    fn named(&self, key: &PushKey) -> Option<(Vec<NotificationId>, (ConversationId, Seq))> {
+        let device = self.users.get(&key.uid)?.devices.get(&key.device_id)?;
+        let newest = device.withdrawing.len().saturating_sub(NAMED_MAX);
+        let named = || device.withdrawing.iter().skip(newest);
+        let (_, last) = named().max_by_key(|(_, (_, seq))| *seq)?;
+        Some((named().map(|(nid, _)| nid.clone()).collect(), last.clone()))
+    }
+
+    fn hand_over_withdrawal(
+        &mut self,
+        ctx: Ctx<'_>,
+        key: &PushKey,
+        binding: Binding,
+        (ids, (conversation, seq)): (Vec<NotificationId>, (ConversationId, Seq)),
+    ) {
+        let Some(user) = self.users.get_mut(&key.uid) else { return };
         let (badge, bv) = user.badge(&mut self.changes);
         let request = render_withdrawal(
             &key.uid,
@@ -268,7 +293,7 @@ impl Node {
             (badge, bv),
             ids.clone(),
         );
-        let ticket = self.queue.sent(key);
+        let ticket = self.queue.sent(key, &binding);
         self.tickets.insert(
             ticket,
             InFlight {
@@ -285,7 +310,6 @@ impl Node {
         );
         self.stats.pushes += 1;
         self.effects.push(crate::Effect::Push { ticket, request: Box::new(request) });
-        Ok(())
     }
 
     /// A withdrawal push was taken or given up: no second one, but the next hello and the next

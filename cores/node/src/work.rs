@@ -5,9 +5,10 @@ use std::sync::Arc;
 
 use nightjar_domain::{Missing, WorkRow};
 use nightjar_model::{
-    ConnId, ConversationId, Delivery, DeviceId, Entry, EntryKind, Lane, Notice, Seq, SharedPackets,
-    Step, Uid, WallMs,
+    ConnId, ConversationId, Delivery, DeviceId, Entry, EntryKind, Lane, Notice, PushClass, Seq,
+    SharedPackets, Step, Uid, WallMs,
 };
+use nightjar_push::{class_for, class_of};
 
 use crate::node::{Ctx, Node};
 
@@ -84,6 +85,8 @@ impl OpenWork {
 pub(crate) struct Fresh {
     pub(crate) entry: Arc<Entry>,
     recalled_from: Option<Uid>,
+    /// How urgent it is to who is not mentioned.
+    class: PushClass,
     packets: SharedPackets,
 }
 
@@ -159,6 +162,7 @@ impl Node {
     ) -> Result<Vec<Fresh>, Missing> {
         let conversation = &self.conversations[id];
         let entries = conversation.entries_after(ctx.rows, after, ENTRIES_A_LOOK_MAX)?;
+        let members = conversation.size();
         let mut fresh = Vec::with_capacity(entries.len());
         for entry in entries.into_iter().filter(|entry| entry.seq <= head) {
             let recalled_from = match entry.kind {
@@ -167,7 +171,9 @@ impl Node {
                 }
                 _ => None,
             };
-            fresh.push(Fresh { entry, recalled_from, packets: SharedPackets::default() });
+            let class = class_of(&entry, members);
+            let packets = SharedPackets::default();
+            fresh.push(Fresh { entry, recalled_from, class, packets });
         }
         Ok(fresh)
     }
@@ -247,11 +253,12 @@ impl Node {
         let Some(user) = self.users.get_mut(uid) else { return Ok(()) };
         let Some(place) = user.place(id) else { return Ok(()) };
         let (joined, read) = (place.row.joined, place.row.read);
-        let news: Vec<(Seq, WallMs)> = fresh
+        let is_news =
+            |entry: &Entry| entry.is_alertable() && entry.from != *uid && place.sees(entry.seq);
+        let news: Vec<(Seq, PushClass, WallMs)> = fresh
             .iter()
-            .map(|fresh| &fresh.entry)
-            .filter(|entry| entry.is_alertable() && entry.from != *uid && place.sees(entry.seq))
-            .map(|entry| (entry.seq, entry.at))
+            .filter(|fresh| is_news(&fresh.entry))
+            .map(|Fresh { entry, class, .. }| (entry.seq, class_for(*class, entry, uid), entry.at))
             .collect();
         let recalled: Vec<Seq> = fresh
             .iter()
@@ -266,16 +273,16 @@ impl Node {
                 continue;
             }
             let settled = device.settled(id, joined, read);
-            for (seq, at) in news.iter().filter(|(seq, _)| *seq > settled) {
+            for (seq, class, at) in news.iter().filter(|(seq, ..)| *seq > settled) {
                 // A wait to be read began with the message, also when it is of a process before.
                 let waits_to_be_read = device.unread_wait_ms.is_some();
                 let since = if waits_to_be_read { ctx.now.mono_of(*at) } else { ctx.now.mono };
-                device.owe(id, *seq, since);
+                device.owe(id, (*seq, *class), since);
             }
             owed.push(device.row.device_id.clone());
         }
         if owed.is_empty() {
-            let places: Vec<Seq> = news.iter().map(|(seq, _)| *seq).collect();
+            let places: Vec<Seq> = news.iter().map(|(seq, ..)| *seq).collect();
             self.nobody_home(ctx, uid, id, &places)?;
         }
         for device_id in &owed {

@@ -7,6 +7,7 @@ use nightjar_model::{
     PushSettings, PushTemplate, Uid, WallMs,
 };
 
+use crate::attempts::Choice;
 use crate::decide::SilentReason;
 
 /// Everything [`crate::decide_push`] may look at.
@@ -57,8 +58,8 @@ pub struct PushCase {
     pub bindings: Vec<Binding>,
     /// Why its other bindings cannot be used: their credential is off, or is none.
     pub barred: Option<SilentReason>,
-    /// Bindings that were tried for this message and failed for good.
-    pub bindings_spent: usize,
+    /// Which of them is next.
+    pub choice: Choice,
     /// Alertable entries of the conversation the device neither showed nor read, this one included.
     pub unseen: u64,
     /// The device may be showing this message alone (`false`), or the conversation's one
@@ -70,6 +71,17 @@ pub struct PushCase {
     pub bv: u64,
     /// Notifications of this device that are still to be taken back.
     pub withdraw: Vec<NotificationId>,
+}
+
+/// A push nobody asked an end for is of use so long.
+const KEPT_MS: u64 = 28 * 24 * 3600 * 1000;
+
+impl PushCase {
+    /// When a push of the message is of no use any more.
+    #[must_use]
+    pub fn expires_at(&self) -> WallMs {
+        self.entry.expires_at.unwrap_or_else(|| self.entry.at.after(KEPT_MS))
+    }
 }
 
 /// What a user's other devices do about a message.

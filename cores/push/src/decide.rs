@@ -3,6 +3,7 @@
 use nightjar_model::sabotage::Sabotage;
 use nightjar_model::{ConversationKind, DevicePolicy, DueReason, WallMs};
 
+use crate::attempts::Choice;
 use crate::case::PushCase;
 use crate::rules::silenced_by;
 
@@ -83,13 +84,11 @@ reasons! {
 reasons! {
     /// What a held push waits for.
     HoldReason:
+    AwaitingProvider "awaiting_provider" "The provider takes nothing at the moment; it is asked again and again, and what waits follows in its order once it answers.";
     AwaitingRead "awaiting_read" "The device showed it; it is pushed if nobody reads it within `push_if_unread_after_s`.";
     AwaitingOthers "awaiting_other_devices" "Another device may still show it, and the user is pushed only if none does.";
     ActiveElsewhere "active_elsewhere" "Another device is on the screen; it is pushed if nobody reads it within `delay_if_active_s`.";
 }
-
-/// A push nobody asked an end for is of use so long.
-pub(crate) const KEPT_MS: u64 = 28 * 24 * 3600 * 1000;
 
 /// Is this message worth one push to this device? Pure: reads only its arguments.
 ///
@@ -100,9 +99,11 @@ pub fn decide_push(case: &PushCase, now: WallMs) -> Decision {
     if let Some(reason) = silence(case, now) {
         return Decision::Silent(reason);
     }
-    match hold(case, now) {
-        Some((until, reason)) => Decision::Hold { until, reason },
-        None => Decision::Push { binding: case.bindings_spent, reason: case.due },
+    match (hold(case, now), case.choice) {
+        (Some((until, reason)), _) => Decision::Hold { until, reason },
+        (None, Choice::Binding { at, .. }) => Decision::Push { binding: at, reason: case.due },
+        (None, Choice::NoBinding) => Decision::Silent(SilentReason::NoBinding),
+        (None, Choice::Refused) => Decision::Silent(SilentReason::IllegalBinding),
     }
 }
 
@@ -113,7 +114,6 @@ fn silence(case: &PushCase, now: WallMs) -> Option<SilentReason> {
     let shown_is_enough = case.settings.push_if_unread_after_s.is_none();
     let once_is_enough = case.policy.devices == DevicePolicy::AllOffline;
     let one_device = case.policy.devices == DevicePolicy::PrimaryOnly;
-    let is_unbound = case.bindings.is_empty() && case.bindings_spent == 0;
     let facts = [
         (case.kind == ConversationKind::Room, Why::Room),
         (entry.from == case.uid, Why::OwnMessage),
@@ -124,14 +124,14 @@ fn silence(case: &PushCase, now: WallMs) -> Option<SilentReason> {
         (case.read || Sabotage::SilentForNothing.is_on(), Why::AlreadyRead),
         (entry.recalled, Why::Recalled),
         (is_silent || !entry.is_countable(), Why::SenderSilent),
-        (expires_at(case) <= now, Why::Expired),
+        (case.expires_at() <= now, Why::Expired),
         (case.is_filtered, Why::Filtered),
     ];
     let places = [
         (one_device && !case.is_primary, Why::NotPrimary),
         (once_is_enough && case.elsewhere.surfaced, Why::SurfacedElsewhere),
-        (is_unbound, case.barred.unwrap_or(Why::NoBinding)),
-        (case.bindings_spent >= case.bindings.len(), Why::IllegalBinding),
+        (case.choice == Choice::NoBinding, case.barred.unwrap_or(Why::NoBinding)),
+        (case.choice == Choice::Refused, Why::IllegalBinding),
     ];
     let first = |checks: &[(bool, Why)]| {
         checks.iter().find(|(applies, _)| *applies).map(|(_, reason)| *reason)
@@ -164,11 +164,6 @@ fn hold(case: &PushCase, now: WallMs) -> Option<(WallMs, HoldReason)> {
     ]
     .into_iter()
     .find_map(|(until, reason)| Some((until.filter(|until| *until > now)?, reason)))
-}
-
-/// When a push of the message is of no use any more.
-pub(crate) fn expires_at(case: &PushCase) -> WallMs {
-    case.entry.expires_at.unwrap_or_else(|| case.entry.at.after(KEPT_MS))
 }
 
 #[cfg(test)]

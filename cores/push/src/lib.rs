@@ -6,24 +6,31 @@
 //!
 //! Read [`decide_push`] and [`Queue`] first.
 
+mod attempts;
 mod budget;
 mod case;
+mod circuit;
+mod class;
 mod decide;
 mod document;
 mod established;
 mod outcome;
 mod queue;
 mod quiet;
+mod removal;
 mod render;
 mod request;
 mod rules;
 #[cfg(test)]
 mod samples;
 mod template;
+mod times;
 mod token;
 
+pub use attempts::{Attempts, Choice, LATE_AFTER_MS, choose};
 pub use budget::QuietBudget;
 pub use case::{Elsewhere, PushCase};
+pub use class::{class_for, class_of};
 pub use decide::{Decision, HoldReason, SilentReason, decide_push};
 pub use document::{
     FieldError, choice_from_json, policy_to_json, settings_from_json, settings_to_json,
@@ -31,8 +38,9 @@ pub use document::{
 };
 pub use nightjar_model::{Display, DueReason, PushPolicy};
 pub use outcome::{Answer, Outcome, Scope};
-pub use queue::{Attempts, Next, PushKey, PushLane, Queue, Ticket};
+pub use queue::{Answered, Next, PushKey, PushLane, Queue, RouteKey, RouteState, Ticket, Wait};
 pub use quiet::{is_quiet, is_time_zone};
+pub use removal::{Removed, TOO_MANY_INVALID};
 pub use render::{
     BODY_GRAPHEMES_MAX, SHORT_BODY_GRAPHEMES_MAX, TITLE_GRAPHEMES_MAX, Trim, render,
     render_withdrawal,

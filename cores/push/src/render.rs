@@ -7,7 +7,6 @@ use serde::Deserialize;
 use unicode_segmentation::UnicodeSegmentation;
 
 use crate::case::PushCase;
-use crate::decide::expires_at;
 use crate::request::{Alert, PushData, PushRequest};
 use crate::template::{Variables, fill};
 
@@ -62,7 +61,7 @@ pub fn render(case: &PushCase, binding: &Binding, trim: Trim) -> PushRequest {
             seq: entry.seq,
             bv: case.bv,
             badge: case.badge,
-            exp: expires_at(case),
+            exp: case.expires_at(),
             nid: Some(nid),
             wd: case.withdraw.clone(),
             custom: custom.filter(|data| data.len() <= CUSTOM_BYTES_MAX),

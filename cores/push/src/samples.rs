@@ -4,10 +4,11 @@ use std::sync::Arc;
 
 use nightjar_model::{
     AppState, Binding, BindingKey, ClientMsgId, ConversationId, ConversationKind, DeviceId,
-    DueReason, Entry, EntryKind, MessageId, PushPolicy, PushSettings, PushSpec, Secret, Uid,
+    DueReason, Entry, EntryKind, MessageId, Mono, PushPolicy, PushSettings, PushSpec, Secret, Uid,
     WallMs,
 };
 
+use crate::attempts::Choice;
 use crate::case::{Elsewhere, PushCase};
 
 pub(crate) fn binding() -> Binding {
@@ -61,7 +62,7 @@ pub(crate) fn case() -> PushCase {
         held_until: None,
         bindings: vec![binding()],
         barred: None,
-        bindings_spent: 0,
+        choice: Choice::Binding { at: 0, not_before: Mono(0), is_late: false },
         unseen: 1,
         is_shared: None,
         badge: 4,

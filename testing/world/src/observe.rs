@@ -457,7 +457,7 @@ impl World {
             let text = format!("{} #{} for {} {wrong}", place.0, place.1, self.phones[phone].name);
             self.violated("P3", text);
         }
-        self.reference.dark.handed(phone, &place.0, ticket);
+        self.reference.dark.handed(phone, &place.0, ticket, self.agenda.now_ms());
         self.play.line(self.agenda.now_ms(), "server", || {
             let id = request.data.nid.as_ref().map(short).unwrap_or_default();
             format!(

@@ -3,7 +3,7 @@
 
 use nightjar_domain::{Commit, Row, TraceRow, Write};
 use nightjar_model::{ConversationId, Seq, Step};
-use nightjar_push::SilentReason;
+use nightjar_push::{HoldReason, SilentReason};
 
 use crate::phone::PhoneNo;
 use crate::reference::{Kind, Place};
@@ -24,6 +24,10 @@ impl World {
             let (Some(phone), Step::Decided, Some(reason)) = (phone, row.step, &row.reason) else {
                 continue;
             };
+            if *reason == HoldReason::AwaitingProvider.as_str() {
+                let at_ms = self.server_moment(row.at.0.saturating_sub(WALL_START_MS));
+                self.reference.dark.waits(phone, &row.conversation, at_ms);
+            }
             let silent = SilentReason::ALL.iter().find(|silent| silent.as_str() == *reason);
             if let Some(reason) = silent {
                 let at_ms = self.server_moment(row.at.0.saturating_sub(WALL_START_MS));

@@ -17,6 +17,7 @@ mod ids;
 pub mod limits;
 mod metric;
 mod operator;
+mod push_class;
 mod push_settings;
 mod push_spec;
 mod reject;
@@ -40,6 +41,7 @@ pub use ids::{
 };
 pub use metric::{METRIC_BUCKETS, Measure, Metric, MetricKind, metric_bucket};
 pub use operator::{Credential, Receipt, ReceiptEvent, Statistic, Webhook};
+pub use push_class::PushClass;
 pub use push_settings::{
     ConversationRules, DevicePolicy, Display, EVERY_DAY, PushChoice, PushPolicy, PushSettings,
     PushTemplate, QuietHours, QuietInterval, ReminderMode,

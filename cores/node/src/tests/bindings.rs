@@ -34,7 +34,7 @@ fn a_dead_token_goes_and_the_next_binding_is_asked_at_once() {
     play.answer(&push, invalid());
     assert_eq!(tokens(&mut play, "bob/phone"), Vec::<String>::new());
     let decided = play.reasons("bob/phone", &sent, Step::Decided);
-    assert_eq!(decided.last().map(String::as_str), Some("no_binding"), "{decided:?}");
+    assert_eq!(decided.last().map(String::as_str), Some("illegal_binding"), "{decided:?}");
     play.restart();
     assert_eq!(tokens(&mut play, "bob/phone"), Vec::<String>::new());
     play.is_whole();

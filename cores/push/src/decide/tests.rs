@@ -53,15 +53,15 @@ const CAUSES: [(SilentReason, Cause); 21] = {
             }
         }),
         (Why::CredentialDisabled, |case| {
-            case.bindings.clear();
+            case.choice = Choice::NoBinding;
             case.barred = Some(Why::CredentialDisabled);
         }),
         (Why::UnknownCredential, |case| {
-            case.bindings.clear();
+            case.choice = Choice::NoBinding;
             case.barred.get_or_insert(Why::UnknownCredential);
         }),
-        (Why::NoBinding, |case| case.bindings.clear()),
-        (Why::IllegalBinding, |case| case.bindings_spent = 1),
+        (Why::NoBinding, |case| case.choice = Choice::NoBinding),
+        (Why::IllegalBinding, |case| case.choice = Choice::Refused),
     ]
 };
 

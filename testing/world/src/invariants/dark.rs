@@ -16,8 +16,8 @@ const FOREGROUND_MS: u64 = 5_000;
 const GRACE_MS: u64 = 2_000;
 /// The longest wait between two attempts when the provider names none.
 const RETRY_MS_MAX: u64 = 30_000;
-/// The same when it throttles.
-const THROTTLED_MS_MAX: u64 = 60_000;
+/// The longest time a request to it takes.
+const ANSWER_MS_MAX: u64 = 10_000;
 
 /// The watch.
 #[derive(Debug, Default)]
@@ -27,6 +27,8 @@ pub(crate) struct Dark {
     lanes: BTreeMap<(PhoneNo, ConversationId), Lane>,
     /// What each device was ever given.
     given: BTreeMap<PhoneNo, BTreeSet<Place>>,
+    /// The provider failed somebody, and is tried again until then; what waits for it may wait.
+    tried_until_ms: u64,
     excused_until_ms: u64,
 }
 
@@ -66,6 +68,17 @@ struct Lane {
     flying: Option<Ticket>,
     /// The next attempt is to come until then.
     retry_until_ms: u64,
+    /// When a request left.
+    handed_ms: u64,
+    /// When it was said that what is owed waits for its provider.
+    waits_since_ms: Option<u64>,
+}
+
+impl Lane {
+    fn is_on_its_way(&self, now_ms: u64, tried_until_ms: u64) -> bool {
+        let waits = self.waits_since_ms.is_some_and(|since_ms| since_ms >= self.handed_ms);
+        self.flying.is_some() || self.retry_until_ms > now_ms || waits && tried_until_ms > now_ms
+    }
 }
 
 impl View {
@@ -215,8 +228,22 @@ impl Dark {
     }
 
     /// A request for a message is handed over.
-    pub(crate) fn handed(&mut self, phone: PhoneNo, conversation: &ConversationId, by: Ticket) {
-        self.lanes.entry((phone, conversation.clone())).or_default().flying = Some(by);
+    pub(crate) fn handed(
+        &mut self,
+        phone: PhoneNo,
+        conversation: &ConversationId,
+        by: Ticket,
+        now_ms: u64,
+    ) {
+        let lane = self.lanes.entry((phone, conversation.clone())).or_default();
+        lane.flying = Some(by);
+        lane.handed_ms = now_ms;
+    }
+
+    /// The trace says that what is owed waits for its provider.
+    pub(crate) fn waits(&mut self, phone: PhoneNo, conversation: &ConversationId, at_ms: u64) {
+        let lane = self.lanes.entry((phone, conversation.clone())).or_default();
+        lane.waits_since_ms = Some(at_ms);
     }
 
     /// A provider answered a request.
@@ -229,16 +256,21 @@ impl Dark {
         now_ms: u64,
     ) {
         self.catch_up(phone, now_ms);
+        let wait_ms = match answer.outcome {
+            Outcome::Retry | Outcome::Throttled | Outcome::AuthExpired | Outcome::ConfigError => {
+                answer.retry_after_ms.unwrap_or(RETRY_MS_MAX)
+            }
+            _ => 0,
+        };
+        if wait_ms > 0 {
+            let until_ms = now_ms + wait_ms + ANSWER_MS_MAX + SLACK_MS;
+            self.tried_until_ms = self.tried_until_ms.max(until_ms);
+        }
         let lane = self.lanes.entry((phone, place.0.clone())).or_default();
         if lane.flying != Some(ticket) {
             return;
         }
         lane.flying = None;
-        let wait_ms = match answer.outcome {
-            Outcome::Retry => answer.retry_after_ms.unwrap_or(RETRY_MS_MAX),
-            Outcome::Throttled => answer.retry_after_ms.unwrap_or(THROTTLED_MS_MAX),
-            _ => 0,
-        };
         lane.retry_until_ms = now_ms + wait_ms + SLACK_MS;
         if answer.outcome == Outcome::Delivered {
             self.close(phone, &place.0, place.1);
@@ -248,6 +280,7 @@ impl Dark {
     /// A process is gone: connections and requests with it.
     pub(crate) fn crashed(&mut self, known: &Known) {
         self.lanes.clear();
+        self.tried_until_ms = 0;
         self.debts.retain(|key, _| known.message(&(key.1.clone(), key.2)).is_some());
         for view in &mut self.views {
             *view = View::default();
@@ -268,7 +301,7 @@ impl Dark {
             let limit_ms = (due_ms + SLACK_MS).max(self.excused_until_ms);
             let lane = self.lanes.get(&(*phone, conversation.clone()));
             let is_on_its_way =
-                lane.is_some_and(|lane| lane.flying.is_some() || lane.retry_until_ms > now_ms);
+                lane.is_some_and(|lane| lane.is_on_its_way(now_ms, self.tried_until_ms));
             (now_ms > limit_ms && !is_on_its_way)
                 .then(|| (*phone, (conversation.clone(), *seq), due_ms))
         })
