@@ -85,7 +85,7 @@ pub(super) fn judge(
 ) -> Answer {
     let Body { code, data } = serde_json::from_slice(body).unwrap_or_default();
     let answer = match number(&code) {
-        // UNVERIFIED: the name of the list.
+        // Not on Xiaomi's page; other senders read it.
         Some(0) if is_listed(&data["bad_regids"], token.expose()) => {
             Answer::new(Outcome::TokenInvalid, "bad_regids")
         }

@@ -1,12 +1,14 @@
 //! Every phone maker's channel: a message to a frozen phone arrives at its recording server, with
 //! the eight data names where that vendor lets an app read them, and is taken back once it was
-//! read elsewhere.
+//! read elsewhere, where the vendor has a way to; a token the vendor calls dead is unbound.
 //!
 //! The recording servers refuse what their vendors would refuse. A channel is one row below.
 
 use std::ops::Deref;
 
-use nightjar_provider_servers::{HuaweiServer, Recorded, VendorServer};
+use nightjar_provider_servers::{
+    HuaweiServer, MeizuServer, OppoServer, Recorded, Script, VendorServer, VivoServer, XiaomiServer,
+};
 use nightjar_whole::{Api, Login, within};
 use serde_json::{Value, json};
 
@@ -21,6 +23,9 @@ struct Channel {
     /// The token, what is shown, and the data part of a request.
     read: fn(&Recorded) -> Seen,
 }
+
+/// Whose vendor has no message without a notification.
+const WITHOUT_WITHDRAWAL: [&str; 3] = ["oppo", "vivo", "meizu"];
 
 /// What a request says.
 #[derive(Debug)]
@@ -43,6 +48,63 @@ async fn huawei() -> Channel {
         }
     };
     Channel { provider: "huawei", config: server.config("main"), server: Box::new(server), read }
+}
+
+async fn xiaomi() -> Channel {
+    let server = XiaomiServer::start().await;
+    let read = |request: &Recorded| {
+        let form = json!(request.form());
+        Seen {
+            token: request.token.clone(),
+            title: form["title"].clone(),
+            body: form["description"].clone(),
+            data: json_text(&form["payload"]),
+        }
+    };
+    Channel { provider: "xiaomi", config: server.config("main"), server: Box::new(server), read }
+}
+
+async fn oppo() -> Channel {
+    let server = OppoServer::start().await;
+    let read = |request: &Recorded| {
+        let notification = &json_text(&json!(request.form())["message"])["notification"];
+        Seen {
+            token: request.token.clone(),
+            title: notification["title"].clone(),
+            body: notification["content"].clone(),
+            data: json_text(&notification["action_parameters"]),
+        }
+    };
+    Channel { provider: "oppo", config: server.config("main"), server: Box::new(server), read }
+}
+
+/// Refuses the title, which has only Latin letters, and takes the message in other words.
+async fn vivo() -> Channel {
+    let server = VivoServer::start().await;
+    let read = |request: &Recorded| {
+        let json = request.json();
+        Seen {
+            token: request.token.clone(),
+            title: json["title"].clone(),
+            body: json["content"].clone(),
+            data: json["clientCustomMap"].clone(),
+        }
+    };
+    Channel { provider: "vivo", config: server.config("main"), server: Box::new(server), read }
+}
+
+async fn meizu() -> Channel {
+    let server = MeizuServer::start().await;
+    let read = |request: &Recorded| {
+        let message = json_text(&json!(request.form())["messageJson"]);
+        Seen {
+            token: request.token.clone(),
+            title: message["noticeBarInfo"]["title"].clone(),
+            body: message["noticeBarInfo"]["content"].clone(),
+            data: message["clickTypeInfo"]["parameters"].clone(),
+        }
+    };
+    Channel { provider: "meizu", config: server.config("main"), server: Box::new(server), read }
 }
 
 /// JSON inside a text.
@@ -93,10 +155,33 @@ async fn carries_a_message_and_its_withdrawal(channel: Channel) {
     drop(phone);
     laptop.messages(1).await;
     laptop.read(&sent.conversation, sent.seq).await;
+    if WITHOUT_WITHDRAWAL.contains(&provider) {
+        let api = server.api();
+        let told = is_told(&api, &sent.message_id, "reject withdrawal_not_offered");
+        return within("the reason why nothing is taken back", told).await;
+    }
     let withdraws = |seen: &Seen| names_withdrawn(&seen.data).contains(&nid);
     let (_, seen) = channel.request("the withdrawal", withdraws).await;
     assert_eq!((&seen.title, &seen.body), (&Value::Null, &Value::Null), "{seen:?}");
     assert_eq!((text(&seen.data["badge"]), text(&seen.data["v"])), ("0".into(), "1".into()));
+}
+
+/// What the vendor says of a token, and it is gone.
+async fn a_dead_token_is_unbound(channel: Channel, said: Script) {
+    let server = setup().with(&channel.config).start().await;
+    let alice = Login::new("alice", "laptop").to(&server).await;
+    server.api().bind("bob", "phone", [channel.provider, "main", "dead"]).await;
+    channel.server.answer("dead", said);
+    alice.say("bob", "hello").await;
+    let api = server.api();
+    let unbound = async { while api.device("bob", "phone").await["bindings"] != json!([]) {} };
+    within(channel.provider, unbound).await;
+}
+
+/// Waits until the trace of bob's message has a step of the provider with this reason.
+async fn is_told(api: &Api, message_id: &str, reason: &str) {
+    let told = |event: &Value| event["step"] == "provider" && event["reason"] == reason;
+    while !api.trace(message_id, "bob").await.iter().any(told) {}
 }
 
 /// The first row of a message, once it is there.
@@ -124,4 +209,33 @@ fn names_withdrawn(data: &Value) -> Vec<String> {
 #[tokio::test]
 async fn huawei_carries_a_message_and_its_withdrawal() {
     carries_a_message_and_its_withdrawal(huawei().await).await;
+}
+
+#[tokio::test]
+async fn xiaomi_carries_a_message_and_its_withdrawal() {
+    carries_a_message_and_its_withdrawal(xiaomi().await).await;
+}
+
+#[tokio::test]
+async fn oppo_carries_a_message() {
+    carries_a_message_and_its_withdrawal(oppo().await).await;
+}
+
+#[tokio::test]
+async fn vivo_carries_a_message() {
+    carries_a_message_and_its_withdrawal(vivo().await).await;
+}
+
+#[tokio::test]
+async fn meizu_carries_a_message() {
+    carries_a_message_and_its_withdrawal(meizu().await).await;
+}
+
+#[tokio::test]
+async fn a_token_that_is_dead_goes_whatever_the_vendor_calls_it() {
+    a_dead_token_is_unbound(xiaomi().await, Script::xiaomi(10_029, "regid")).await;
+    a_dead_token_is_unbound(oppo().await, Script::oppo(10_001, "unsubscribed")).await;
+    a_dead_token_is_unbound(vivo().await, Script::vivo(10_302, "regId")).await;
+    let listed = json!({ "110003": ["dead"] });
+    a_dead_token_is_unbound(meizu().await, Script::meizu("200", &listed)).await;
 }
