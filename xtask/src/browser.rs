@@ -7,10 +7,9 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail, ensure};
-use cargo_metadata::MetadataCommand;
 
 use crate::command;
-use crate::tree::root;
+use crate::tree::{built_server, root};
 
 const SCRIPT: &str = "testing/browser/run.mjs";
 /// A debug build on a machine that does other things starts slowly.
@@ -23,9 +22,7 @@ const LOOK_EVERY: Duration = Duration::from_millis(20);
 pub(crate) fn run() -> Result<()> {
     let root = root();
     ensure!(root.join(SCRIPT).exists(), "{SCRIPT} is missing");
-    command::run(&root, "cargo", &["build", "--package", "nightjar"])?;
-    let metadata = MetadataCommand::new().current_dir(&root).no_deps().exec()?;
-    let binary = metadata.target_directory.join("debug/nightjar");
+    let binary = built_server()?;
 
     let folder = tempfile::tempdir()?;
     let log = folder.path().join("log");

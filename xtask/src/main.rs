@@ -14,6 +14,7 @@ mod deny;
 mod layers;
 mod links;
 mod names;
+mod senders;
 mod sources;
 mod steps;
 mod suites;

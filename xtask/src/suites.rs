@@ -5,7 +5,7 @@ use std::sync::OnceLock;
 use anyhow::{Context, Result, ensure};
 
 use crate::tree::root;
-use crate::{browser, command};
+use crate::{browser, command, senders};
 
 /// A suite driven by a program that is not ours.
 pub(crate) struct Suite {
@@ -26,16 +26,27 @@ pub(crate) enum Need {
 }
 
 /// Every suite.
-pub(crate) const SUITES: &[Suite] = &[Suite {
-    name: "browser",
-    needs: &[
-        Need::Apt { program: "node", package: "nodejs" },
-        Need::Apt { program: "npm", package: "npm" },
-        Need::Apt { program: "chromium", package: "chromium" },
-        Need::Npm { folder: "testing/browser" },
-    ],
-    run: browser::run,
-}];
+pub(crate) const SUITES: &[Suite] = &[
+    Suite {
+        name: "browser",
+        needs: &[
+            Need::Apt { program: "node", package: "nodejs" },
+            Need::Apt { program: "npm", package: "npm" },
+            Need::Apt { program: "chromium", package: "chromium" },
+            Need::Npm { folder: "testing/browser" },
+        ],
+        run: browser::run,
+    },
+    Suite {
+        name: "senders",
+        needs: &[
+            Need::Apt { program: "node", package: "nodejs" },
+            Need::Apt { program: "npm", package: "npm" },
+            Need::Npm { folder: "testing/senders" },
+        ],
+        run: senders::run,
+    },
+];
 
 /// Brings what a suite needs, runs it, and answers the versions of what ran.
 pub(crate) fn run(suite: &Suite) -> Result<String> {

@@ -3,6 +3,8 @@
 use std::path::{Path, PathBuf};
 
 use anyhow::Result;
+use cargo_metadata::MetadataCommand;
+use cargo_metadata::camino::Utf8PathBuf;
 
 use crate::command;
 
@@ -17,6 +19,14 @@ pub(crate) struct File {
 /// The folder that holds the workspace.
 pub(crate) fn root() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).parent().expect("xtask lies in the root").to_owned()
+}
+
+/// The server's binary, built as tests build it.
+pub(crate) fn built_server() -> Result<Utf8PathBuf> {
+    let root = root();
+    command::run(&root, "cargo", &["build", "--package", "nightjar"])?;
+    let metadata = MetadataCommand::new().current_dir(&root).no_deps().exec()?;
+    Ok(metadata.target_directory.join("debug/nightjar"))
 }
 
 /// Every text file that is tracked or would be by `git add`, in order of path.
