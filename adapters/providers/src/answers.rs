@@ -66,6 +66,15 @@ pub(crate) fn of_status(status: StatusCode) -> Answer {
     Answer::new(outcome, reason(None, status)).about(scope(outcome))
 }
 
+/// The answer with the wait its headers ask for, where its code says none.
+pub(crate) fn heeding(headers: &HeaderMap, answer: Answer) -> Answer {
+    let asked = match answer.outcome {
+        Outcome::Retry | Outcome::Throttled => retry_after_ms(headers),
+        _ => None,
+    };
+    Answer { retry_after_ms: answer.retry_after_ms.or(asked), ..answer }
+}
+
 /// The vendor took the message, and calls it so if it says.
 pub(crate) fn accepted(id: Option<&str>) -> Answer {
     let vendor = id.unwrap_or_default().chars().take(VENDOR_CHARS_MAX).collect();

@@ -75,7 +75,10 @@ impl Meizu {
         let form = message::form(&self.config, token.expose(), message);
         let headers = HeaderMap::from_iter([(CONTENT_TYPE, form::CONTENT_TYPE)]);
         match self.http.post(&self.send_url, headers, form.encode()).await {
-            Ok((head, body)) => codes::judge(head.status, &body, token, wall_now()),
+            Ok((head, body)) => {
+                let answer = codes::judge(head.status, &body, token, wall_now());
+                answers::heeding(&head.headers, answer)
+            }
             Err(error) => error.answer(),
         }
     }

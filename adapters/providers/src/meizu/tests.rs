@@ -100,8 +100,9 @@ async fn every_row_has_its_outcome() {
         assert_eq!((answer.outcome, answer.reason, answer.scope), expected, "{row:?}");
         assert!(!answer.vendor.contains("t1"), "{}", answer.vendor);
     }
-    server.answer("*", Script::status(503).body("<html>"));
-    assert_eq!(meizu.push(&samples::alert("meizu")).await.outcome, Outcome::Retry);
+    server.answer("*", Script::status(503).body("<html>").header("retry-after", "9"));
+    let answer = meizu.push(&samples::alert("meizu")).await;
+    assert_eq!((answer.outcome, answer.retry_after_ms), (Outcome::Retry, Some(9_000)));
 }
 
 #[tokio::test]

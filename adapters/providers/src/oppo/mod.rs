@@ -134,7 +134,7 @@ impl Oppo {
         match self.http.post(&site.send_url, headers, form.encode()).await {
             Ok((head, body)) => {
                 let answer = codes::judge(head.status, &body, token, wall_now());
-                (codes::read(&body).0, answer)
+                (codes::read(&body).0, answers::heeding(&head.headers, answer))
             }
             Err(error) => (None, error.answer()),
         }

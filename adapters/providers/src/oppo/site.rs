@@ -62,7 +62,7 @@ impl Site {
             (Some(0), None) => Err(answers::unauthorised("malformed_answer")),
             _ => {
                 let answer = codes::judge(head.status, &body, &Secret::default(), wall_now());
-                Err(answers::not_sold(answer))
+                Err(answers::not_sold(answers::heeding(&head.headers, answer)))
             }
         }
     }

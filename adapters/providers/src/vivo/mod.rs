@@ -108,7 +108,7 @@ impl Vivo {
             (Some(0), None) => Err(answers::unauthorised("malformed_answer")),
             _ => {
                 let answer = codes::judge(head.status, &body, &Secret::default(), wall_now());
-                Err(answers::not_sold(answer))
+                Err(answers::not_sold(answers::heeding(&head.headers, answer)))
             }
         }
     }
@@ -144,7 +144,7 @@ impl Vivo {
         match self.http.post(&self.send_url, headers, Bytes::from(body.to_string())).await {
             Ok((head, body)) => {
                 let answer = codes::judge(head.status, &body, token, wall_now());
-                (codes::read(&body).0, answer)
+                (codes::read(&body).0, answers::heeding(&head.headers, answer))
             }
             Err(error) => (None, error.answer()),
         }

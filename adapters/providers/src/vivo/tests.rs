@@ -220,6 +220,15 @@ async fn an_auth_that_fails_is_told_apart() {
         assert_eq!(answer.scope, Scope::Credential, "{reason}");
         assert!(!answer.may_have_arrived() && server.requests().is_empty());
     }
+    let server = VivoServer::start().await;
+    for fails_at_auth in [true, false] {
+        let busy = Script::status(503).header("retry-after", "7");
+        match fails_at_auth {
+            true => server.answer_token(busy),
+            false => server.answer("t1", busy),
+        }
+        assert_eq!(push(&open(&server), "t1").await.retry_after_ms, Some(7_000));
+    }
 }
 
 #[tokio::test]

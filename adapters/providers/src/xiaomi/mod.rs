@@ -24,7 +24,9 @@ use crate::clock::wall_now;
 use crate::config::Table;
 use crate::form::{self, Form};
 use crate::transport::{HttpClient, Origin};
-use crate::{AnswerFuture, Provider, ProviderConfigError, Receipt, ReceiptError, ReceiptRequest};
+use crate::{
+    AnswerFuture, Provider, ProviderConfigError, Receipt, ReceiptError, ReceiptRequest, answers,
+};
 
 pub use config::XiaomiConfig;
 
@@ -102,7 +104,8 @@ impl Xiaomi {
             Err(error) => return (None, error.answer()),
         };
         let code = codes::code(&body);
-        let mut answer = codes::judge(head.status, &body, token, wall_now());
+        let answer = codes::judge(head.status, &body, token, wall_now());
+        let mut answer = answers::heeding(&head.headers, answer);
         if code == Some(codes::NOT_FOUND) {
             if self.doubts.not_found(token, Instant::now()) {
                 answer.outcome = Outcome::TokenInvalid;

@@ -128,6 +128,10 @@ async fn a_page_in_between_and_a_broken_connection_are_tried_again() {
         let answer = xiaomi.push(&samples::alert("xiaomi")).await;
         assert_eq!((answer.outcome, answer.reason.as_str()), (Outcome::Retry, reason));
     }
+    server.answer("*", Script::status(503).header("retry-after", "120"));
+    assert_eq!(xiaomi.push(&samples::alert("xiaomi")).await.retry_after_ms, Some(120_000));
+    server.answer("*", Script::xiaomi(10_027, "fast").header("retry-after", "120"));
+    assert_eq!(xiaomi.push(&samples::alert("xiaomi")).await.retry_after_ms, Some(2_000));
 }
 
 #[tokio::test]
