@@ -11,16 +11,27 @@ use crate::transport::HttpClient;
 
 /// A request as text; what differs from run to run is left out.
 pub(crate) fn golden(request: &Recorded) -> String {
-    let mut headers = request.headers.clone();
-    headers.retain(|name, _| name != "host" && name != "content-length");
-    pretty(request, &headers)
+    pretty(request, &request.json())
 }
 
-fn pretty(request: &Recorded, headers: &BTreeMap<String, String>) -> String {
+/// A request that is a form, as text. Fields that hold JSON are shown as that.
+pub(crate) fn golden_form(request: &Recorded) -> String {
+    let shown = |text: String| match serde_json::from_str(&text) {
+        Ok(json @ Value::Object(_)) => json,
+        _ => Value::String(text),
+    };
+    let fields: BTreeMap<_, _> =
+        request.form().into_iter().map(|(name, text)| (name, shown(text))).collect();
+    pretty(request, &json!(fields))
+}
+
+fn pretty(request: &Recorded, body: &Value) -> String {
+    let mut headers = request.headers.clone();
+    headers.retain(|name, _| name != "host" && name != "content-length");
     let golden = json!({
         "request": format!("{} {}", request.method, request.path),
         "headers": headers,
-        "body": request.json(),
+        "body": body,
     });
     serde_json::to_string_pretty(&golden).unwrap()
 }

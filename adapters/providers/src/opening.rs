@@ -27,10 +27,12 @@ const SHOWN: &[&str] = &[
     "project_id",
     "receipt_id",
     "receipt_user",
+    "safe_text",
     "subject",
     "team_id",
     "token_url",
     "topic",
+    "ttl_s_max",
     "url",
 ];
 

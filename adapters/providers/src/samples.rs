@@ -1,14 +1,10 @@
 //! Requests the tests of this crate push.
 
-use std::collections::BTreeMap;
-
 use nightjar_model::{
     Binding, BindingKey, ConversationId, DeviceId, Environment, MessageId, NotificationId, Secret,
     Uid, WallMs,
 };
-use nightjar_provider_servers::Recorded;
 use nightjar_push::{Alert, PushData, PushRequest};
-use serde_json::{Value, json};
 
 /// The token the samples go to.
 pub(crate) const TOKEN: &str = "a1b2c3d4e5f60718293a4b5c6d7e8f90";
@@ -70,40 +66,4 @@ pub(crate) fn alert_to(provider: &str, token: &str) -> PushRequest {
     let mut request = alert(provider);
     request.binding.token = Secret::new(token.into());
     request
-}
-
-/// A request as text; what differs from run to run is left out.
-pub(crate) fn golden(request: &Recorded) -> String {
-    pretty(request, &request.json())
-}
-
-/// A request that is a form, as text. Fields that hold JSON are shown as that.
-pub(crate) fn golden_form(request: &Recorded) -> String {
-    let shown = |text: String| match serde_json::from_str(&text) {
-        Ok(json @ Value::Object(_)) => json,
-        _ => Value::String(text),
-    };
-    let fields: BTreeMap<_, _> =
-        request.form().into_iter().map(|(name, text)| (name, shown(text))).collect();
-    pretty(request, &json!(fields))
-}
-
-fn pretty(request: &Recorded, body: &Value) -> String {
-    let mut headers = request.headers.clone();
-    headers.retain(|name, _| name != "host" && name != "content-length");
-    let golden = json!({
-        "request": format!("{} {}", request.method, request.path),
-        "headers": headers,
-        "body": body,
-    });
-    serde_json::to_string_pretty(&golden).unwrap()
-}
-
-/// A JSON value without what stands at a pointer, which must be there.
-pub(crate) fn without(value: &Value, pointer: &str) -> Value {
-    let mut value = value.clone();
-    let (parent, key) = pointer.rsplit_once('/').unwrap();
-    let parent = value.pointer_mut(parent).and_then(Value::as_object_mut);
-    assert!(parent.is_some_and(|object| object.remove(key).is_some()), "{pointer} is not there");
-    value
 }

@@ -8,7 +8,8 @@ use serde_json::json;
 
 use super::codes::{ROWS, TOKEN_ROWS};
 use super::*;
-use crate::samples::{self, golden_form, without};
+use crate::kit::{golden_form, without};
+use crate::samples;
 
 pub(super) fn config(base_url: &str) -> MeizuConfig {
     MeizuConfig {

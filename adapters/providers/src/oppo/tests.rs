@@ -11,7 +11,8 @@ use serde_json::json;
 
 use super::codes::ROWS;
 use super::*;
-use crate::samples::{self, golden_form, without};
+use crate::kit::{golden_form, without};
+use crate::samples;
 
 pub(super) fn config(base_url: &str) -> OppoConfig {
     OppoConfig {

@@ -9,7 +9,8 @@ use nightjar_push::{Alert, Scope};
 
 use super::codes::{CLASS_REFUSED, ROWS, USER_ROWS, WORDS_REFUSED};
 use super::*;
-use crate::samples::{self, golden, without};
+use crate::kit::{golden, without};
+use crate::samples;
 
 pub(super) fn config(base_url: &str) -> VivoConfig {
     let options = json!({

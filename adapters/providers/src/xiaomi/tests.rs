@@ -9,7 +9,8 @@ use serde_json::{Value, json};
 
 use super::codes::ROWS;
 use super::*;
-use crate::samples::{self, golden_form};
+use crate::kit::golden_form;
+use crate::samples;
 
 pub(super) fn config(base_url: &str) -> XiaomiConfig {
     XiaomiConfig {
