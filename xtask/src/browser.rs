@@ -49,6 +49,8 @@ impl Server {
             .arg("--ready-file")
             .arg(folder.join("ready.json"))
             .env("NIGHTJAR_NATIVE__LISTEN", "127.0.0.1:0")
+            .env("NIGHTJAR_XMPP__LISTEN", "")
+            .env("NIGHTJAR_XMPP__TLS", "")
             .stdin(Stdio::null())
             .stdout(log.try_clone()?)
             .stderr(log)

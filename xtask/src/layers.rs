@@ -47,7 +47,7 @@ impl Room {
         match folder.split('/').collect::<Vec<_>>()[..] {
             ["words", "model"] => row("words (model)", 0),
             ["words", _] => row("words", WORDS),
-            ["cores", "node"] => row("cores (node)", CORES),
+            ["cores", "node" | "xmpp"] => row("cores (node, xmpp)", CORES),
             ["cores", _] => row("cores", 2),
             ["adapters", _] => row("adapters", 4),
             ["shells", _] => row("shells", 5),

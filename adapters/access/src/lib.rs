@@ -5,11 +5,13 @@
 //! Read [`Tokens`] first.
 
 mod admin;
+mod passwords;
 mod rate;
 mod tls;
 mod tokens;
 
 pub use admin::AdminKeys;
+pub use passwords::Passwords;
 pub use rate::HandshakeRate;
 pub use tls::{TlsError, server_config};
 pub use tokens::{Claims, IssuedToken, PushClaims, Tokens};

@@ -26,6 +26,7 @@ pub(crate) enum Table {
     Work = 0x40,
     Note = 0x44,
     User = 0x48,
+    Password = 0x4c,
     Device = 0x50,
     Binding = 0x58,
     Token = 0x60,
@@ -47,7 +48,7 @@ pub(crate) enum Table {
 
 impl Table {
     /// All tables, in the order of keys.
-    pub(crate) const ALL: [Self; 28] = [
+    pub(crate) const ALL: [Self; 29] = [
         Self::Conversation,
         Self::Member,
         Self::Entry,
@@ -59,6 +60,7 @@ impl Table {
         Self::Work,
         Self::Note,
         Self::User,
+        Self::Password,
         Self::Device,
         Self::Binding,
         Self::Token,
@@ -107,6 +109,7 @@ impl Table {
             Key::Work(..) => Self::Work,
             Key::Note(..) => Self::Note,
             Key::User(..) => Self::User,
+            Key::Password(..) => Self::Password,
             Key::Device(..) => Self::Device,
             Key::Binding(..) => Self::Binding,
             Key::Token(..) => Self::Token,
@@ -207,7 +210,7 @@ pub(crate) fn encode(key: &Key, out: Vec<u8>) -> Vec<u8> {
         Key::Note(from, to) => {
             bytes.text(from.as_str()).optional(to.as_ref().map(|uid| uid.as_str()))
         }
-        Key::User(uid) | Key::PushSettings(uid) => bytes.text(uid.as_str()),
+        Key::User(uid) | Key::Password(uid) | Key::PushSettings(uid) => bytes.text(uid.as_str()),
         Key::Device(uid, device) => bytes.text(uid.as_str()).text(device.as_str()),
         Key::Binding(uid, device, provider, credential) => {
             bytes.text(uid.as_str()).text(device.as_str()).text(provider).text(credential)

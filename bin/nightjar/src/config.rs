@@ -15,6 +15,8 @@ use nightjar_push::{FieldError, choice_from_json};
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 
+use crate::xmpp::XmppSection;
+
 /// What is wrong with a configuration: where, which option, and what to do.
 #[derive(Debug)]
 pub(crate) struct ConfigError(String);
@@ -51,8 +53,8 @@ pub(crate) struct Config {
     pub(crate) bus: KindSection,
     /// `[wukong]`: not offered by this version.
     pub(crate) wukong: BTreeMap<String, toml::Value>,
-    /// `[xmpp]`: not offered by this version.
-    pub(crate) xmpp: BTreeMap<String, toml::Value>,
+    /// `[xmpp]`
+    pub(crate) xmpp: XmppSection,
 }
 
 /// `[server]`
@@ -323,6 +325,9 @@ impl Config {
         if self.native.cert_file.is_some() != self.native.key_file.is_some() {
             return fail("native.cert_file", "needs native.key_file beside it, and the other way");
         }
+        if let Some((option, reason)) = self.xmpp.fault() {
+            return fail(option, reason);
+        }
         self.check_webhooks(fail)?;
         if let Err(error) = Providers::open(&self.push.providers()) {
             return fail(&format!("{}.{}", error.table, error.option), &error.reason);
@@ -355,10 +360,10 @@ impl Config {
     ) -> Result<(), ConfigError> {
         let native_has_tls = self.native.cert_file.is_some();
         let listeners = [
-            ("server.listen", &self.server.listen, false),
-            ("native.listen", &self.native.listen, native_has_tls),
+            ("server.listen", self.server.listen.as_str(), false),
+            ("native.listen", self.native.listen.as_str(), native_has_tls),
         ];
-        for (option, text, has_tls) in listeners {
+        for (option, text, has_tls) in listeners.into_iter().chain(self.xmpp.listeners()) {
             if text.is_empty() {
                 continue;
             }
@@ -378,12 +383,9 @@ impl Config {
 
     /// Sections that are named but not offered by this version.
     pub(crate) fn not_offered(&self) -> Vec<&'static str> {
-        let mut sections = Vec::new();
+        let mut sections: Vec<_> = self.xmpp.not_offered().collect();
         if !self.wukong.is_empty() {
             sections.push("wukong");
-        }
-        if !self.xmpp.is_empty() {
-            sections.push("xmpp");
         }
         sections
     }

@@ -9,6 +9,7 @@ mod listen;
 mod metrics;
 mod serve;
 mod stores;
+mod xmpp;
 
 use std::path::PathBuf;
 use std::process::ExitCode;

@@ -7,11 +7,12 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::{Context, anyhow};
-use nightjar_access::{AdminKeys, HandshakeRate, Tokens};
+use nightjar_access::{AdminKeys, HandshakeRate, Passwords, Tokens};
 use nightjar_decider::{Clock, Decider, Handle, Pusher};
 use nightjar_domain::{Deadlines, Row, Rows, Scan};
 use nightjar_gateway_http::{Api, Credentials, Development, PageFile, Webhooks};
 use nightjar_gateway_native::NativeGateway;
+use nightjar_gateway_xmpp::XmppGateway;
 use nightjar_model::{BindingKey, Command, Credential, Reply, Secret};
 use nightjar_node::NodeConfig;
 use nightjar_providers::{Console, Providers, open_one};
@@ -23,7 +24,7 @@ use tokio::net::TcpListener;
 use tokio::sync::watch;
 
 use crate::config::Config;
-use crate::{ServeOptions, banner, listen, metrics, stores};
+use crate::{ServeOptions, banner, listen, metrics, stores, xmpp};
 
 /// The admin key of development mode.
 const DEVELOPMENT_KEY: &str = "dev";
@@ -48,7 +49,7 @@ pub(crate) fn serve(options: ServeOptions) -> anyhow::Result<()> {
     let is_development = options.config.is_none();
     start_log(is_development);
     for section in config.not_offered() {
-        tracing::warn!("[{section}] is not offered by this version and is ignored");
+        tracing::warn!("{section} is not offered by this version and is ignored");
     }
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .enable_all()
@@ -82,23 +83,15 @@ async fn run(
     let tokens = Arc::new(Tokens::new(&token_secret(&config)?));
     let (stop, stopping) = watch::channel(false);
 
-    let gateway = Arc::new(NativeGateway {
+    let (gateway, native_address) = start_native(&config, &handle, &tokens, &stopping).await?;
+    let passwords = Arc::new(Passwords::default());
+    let shared = xmpp::Shared {
         handle: handle.clone(),
-        tokens: Arc::clone(&tokens),
-        config: session_config(&config),
-        rate: Arc::new(HandshakeRate::new(config.limits.handshakes_per_s)),
+        passwords: Arc::clone(&passwords),
+        handshakes_per_s: config.limits.handshakes_per_s,
         connections_max: config.limits.connections,
-        connections: Arc::default(),
-    });
-    let native = bind(&config.native.listen, "native.listen").await?;
-    let native_address = address_of(native.as_ref())?;
-    if let Some(listener) = native {
-        let tls = match (&config.native.cert_file, &config.native.key_file) {
-            (Some(cert), Some(key)) => Some(nightjar_access::server_config(cert, key)?),
-            _ => None,
-        };
-        tokio::spawn(Arc::clone(&gateway).serve(listener, tls, stopping.clone()));
-    }
+    };
+    let xmpp = xmpp::start(&config.xmpp, &config.server.data_dir, shared, &stopping).await?;
     let http = bind(&config.server.listen, "server.listen").await?;
     let http_address = address_of(http.as_ref())?;
     let admin = admin_keys(&config, is_development);
@@ -108,6 +101,7 @@ async fn run(
         let api = Api {
             handle: handle.clone(),
             tokens,
+            passwords,
             admin: Arc::new(AdminKeys::new(admin.clone())),
             credentials: Credentials::new(providers, &config.push.providers()),
             webhooks,
@@ -117,23 +111,62 @@ async fn run(
             metrics,
             development,
         };
-        let router =
-            nightjar_gateway_http::router(api).merge(NativeGateway::websocket_route(gateway));
+        let router = nightjar_gateway_http::router(api)
+            .merge(NativeGateway::websocket_route(gateway))
+            .merge(XmppGateway::websocket_route(xmpp.gateway));
         let router = nightjar_gateway_http::guarded(router, development);
         tokio::spawn(listen::http(listener, router, stopping.clone()));
     }
-    announce(http_address, native_address, ready_file)?;
+    let addresses = [
+        ("http", http_address),
+        ("native", native_address),
+        ("xmpp", xmpp.listen),
+        ("xmpp_tls", xmpp.tls),
+    ];
+    announce(&addresses, ready_file)?;
     if is_development {
         banner::print(http_address, native_address, DEVELOPMENT_KEY);
     }
     listen::end_signal().await.context("no signal handler could be set")?;
-    tracing::info!("draining");
     // A stopped listener and a drained connection need nobody to hear this.
     let _ = stop.send(true);
-    drain(&handle).await;
+    end(&handle, decider).await;
+    Ok(())
+}
+
+/// The native front doors, and where the one without HTTP listens.
+async fn start_native(
+    config: &Config,
+    handle: &Handle,
+    tokens: &Arc<Tokens>,
+    stopping: &watch::Receiver<bool>,
+) -> anyhow::Result<(Arc<NativeGateway>, Option<SocketAddr>)> {
+    let gateway = Arc::new(NativeGateway {
+        handle: handle.clone(),
+        tokens: Arc::clone(tokens),
+        config: session_config(config),
+        rate: Arc::new(HandshakeRate::new(config.limits.handshakes_per_s)),
+        connections_max: config.limits.connections,
+        connections: Arc::default(),
+    });
+    let native = bind(&config.native.listen, "native.listen").await?;
+    let address = address_of(native.as_ref())?;
+    if let Some(listener) = native {
+        let tls = match (&config.native.cert_file, &config.native.key_file) {
+            (Some(cert), Some(key)) => Some(nightjar_access::server_config(cert, key)?),
+            _ => None,
+        };
+        tokio::spawn(Arc::clone(&gateway).serve(listener, tls, stopping.clone()));
+    }
+    Ok((gateway, address))
+}
+
+/// Connections are told, what they asked is answered and written, then the store is closed.
+async fn end(handle: &Handle, decider: Decider) {
+    tracing::info!("draining");
+    drain(handle).await;
     decider.stop().await;
     tracing::info!("stopped");
-    Ok(())
 }
 
 fn start_decider(
@@ -243,7 +276,7 @@ fn token_secret(config: &Config) -> anyhow::Result<Secret<String>> {
     Ok(Secret::new(text))
 }
 
-fn write_private(file: &Path, text: &str) -> std::io::Result<()> {
+pub(crate) fn write_private(file: &Path, text: &str) -> std::io::Result<()> {
     use std::io::Write;
     use std::os::unix::fs::OpenOptionsExt;
     let mut open = std::fs::OpenOptions::new();
@@ -320,16 +353,20 @@ async fn start_webhooks(config: &Config, handle: &Handle) -> anyhow::Result<Arc<
 
 /// Says where the server listens: in the log, and in the ready file when one is wanted.
 fn announce(
-    http: Option<SocketAddr>,
-    native: Option<SocketAddr>,
+    listening: &[(&'static str, Option<SocketAddr>)],
     ready_file: Option<&Path>,
 ) -> anyhow::Result<()> {
-    tracing::info!(?http, ?native, "ready");
+    for (name, address) in listening {
+        if let Some(address) = address {
+            tracing::info!(%address, "listening for {name}");
+        }
+    }
+    tracing::info!("ready");
     let Some(file) = ready_file else { return Ok(()) };
     let mut addresses = serde_json::Map::new();
-    for (name, address) in [("http", http), ("native", native)] {
+    for (name, address) in listening {
         if let Some(address) = address {
-            addresses.insert(name.into(), address.to_string().into());
+            addresses.insert((*name).into(), address.to_string().into());
         }
     }
     // Written beside and renamed, so that a reader never sees half of it.

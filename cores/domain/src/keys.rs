@@ -21,6 +21,7 @@ pub enum Key {
     Work(Lane, ConversationId),
     Note(Uid, Option<Uid>),
     User(Uid),
+    Password(Uid),
     Device(Uid, DeviceId),
     Binding(Uid, DeviceId, String, String),
     Token(String, String, Secret<String>),
@@ -57,6 +58,7 @@ impl Row {
             Self::Work(r) => Key::Work(r.lane, r.conversation.clone()),
             Self::Note(r) => Key::Note(r.from.clone(), r.to.as_ref().map(|(uid, _)| uid.clone())),
             Self::User(r) => Key::User(r.uid.clone()),
+            Self::Password(r) => Key::Password(r.uid.clone()),
             Self::Device(r) => Key::Device(r.uid.clone(), r.device_id.clone()),
             Self::Binding(r) => Key::Binding(
                 r.uid.clone(),

@@ -33,8 +33,9 @@ pub use link::{Deadlines, Link, Reach, ReachEvent, Told};
 pub use place::Place;
 pub use rows::{
     AmendedRow, BindingRow, ContactRow, ConversationRow, CursorRow, DeviceRow, EventCursorRow,
-    EventRow, MemberRow, MessageRow, NoteRow, OutcomeRow, OwnRow, PlaceRow, ProfileChangeRow,
-    PushSettingsRow, RecalledRow, Row, SentRow, TokenRow, TraceRow, UserRow, WorkRow,
+    EventRow, MemberRow, MessageRow, NoteRow, OutcomeRow, OwnRow, PasswordRow, PlaceRow,
+    ProfileChangeRow, PushSettingsRow, RecalledRow, Row, SentRow, TokenRow, TraceRow, UserRow,
+    WorkRow,
 };
 pub use stop::Stop;
 pub use store::{Commit, CommitNo, Durability, Missing, Rows, Store, Submitted, Write};

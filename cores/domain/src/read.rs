@@ -9,8 +9,8 @@ use nightjar_model::{
 use crate::contact::Said;
 use crate::keys::{Key, Scan};
 use crate::rows::{
-    ContactRow, ConversationRow, MessageRow, NoteRow, PushSettingsRow, Row, SentRow, TokenRow,
-    UserRow,
+    ContactRow, ConversationRow, MessageRow, NoteRow, PasswordRow, PushSettingsRow, Row, SentRow,
+    TokenRow, UserRow,
 };
 use crate::store::{Missing, Rows};
 
@@ -44,6 +44,10 @@ one!(
 one!(
     /// A user.
     user(uid: &Uid) -> User(UserRow), Key::User(uid.clone())
+);
+one!(
+    /// What is kept of a user's password.
+    password(uid: &Uid) -> Password(PasswordRow), Key::Password(uid.clone())
 );
 one!(
     /// What another user is to a user.

@@ -2,8 +2,8 @@
 
 use nightjar_model::{
     Binding, ClientMsgId, ContactState, ConversationId, ConversationKind, Credential, DeviceId,
-    Entry, Lane, MessageId, Platform, PushChoice, PushSettings, PushTemplate, Seq, Statistic, Step,
-    Uid, WallMs, Webhook,
+    Entry, Lane, MessageId, PasswordKeys, Platform, PushChoice, PushSettings, PushTemplate, Seq,
+    Statistic, Step, Uid, WallMs, Webhook,
 };
 use serde::{Deserialize, Serialize};
 
@@ -35,6 +35,8 @@ pub enum Row {
     Note(NoteRow),
     /// A user.
     User(UserRow),
+    /// What is kept of a user's password.
+    Password(PasswordRow),
     /// A device of a user.
     Device(DeviceRow),
     /// Where a device can be pushed.
@@ -87,6 +89,7 @@ impl Row {
             Self::Work(_) => "work",
             Self::Note(_) => "note",
             Self::User(_) => "user",
+            Self::Password(_) => "password",
             Self::Device(_) => "device",
             Self::Binding(_) => "binding",
             Self::Token(_) => "token",
@@ -253,6 +256,15 @@ pub struct UserRow {
     pub contacts: ContactsHead,
     /// Tokens issued before are refused, whatever the device.
     pub tokens_valid_from: WallMs,
+}
+
+/// Owned by the user lane.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PasswordRow {
+    /// Whose.
+    pub uid: Uid,
+    /// The keys of the password.
+    pub keys: PasswordKeys,
 }
 
 /// Owned by the user's lane.

@@ -25,6 +25,7 @@ mod flush;
 mod hold;
 mod inspect;
 mod node;
+mod passwords;
 mod pending;
 mod presence;
 mod progress;

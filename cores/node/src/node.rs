@@ -12,6 +12,7 @@ use nightjar_push::{PushPolicy, Queue, Ticket};
 use crate::contacts::Notes;
 use crate::credentials::{self, Credentials};
 use crate::flush::Flush;
+use crate::passwords::password;
 use crate::pending::Pending;
 use crate::presence::Presence;
 use crate::record::Recorder;
@@ -257,6 +258,7 @@ impl Node {
             Command::Read { conversation, seq } => self.read(ctx, &me, &conversation, seq),
             Command::Withdrawn(ids) => self.withdrawn(ctx, &me, &ids),
             Command::Report(report) => self.report(ctx, &me, &report),
+            Command::Contacts { uid } if uid == me.uid => self.contacts(ctx, &uid),
             Command::Sync { since, limit } => self.sync(ctx, &me.uid, since.as_deref(), limit),
             Command::History(history) => self.history(ctx, &me.uid, &history),
             Command::Pull { conversation, after, limit } => {
@@ -274,6 +276,8 @@ impl Node {
     fn command_of_operator(&mut self, ctx: Ctx<'_>, command: Command) -> Result<Reply, Stop> {
         match command {
             Command::PutUser { uid, name, avatar } => self.put_user(ctx, &uid, name, avatar),
+            Command::PutPassword { uid, keys } => self.put_password(ctx, uid, *keys),
+            Command::Password { uid } => password(ctx, &uid),
             Command::ContactAs { uid, other, action } => {
                 self.contact(ctx, &uid, &other, action, None)
             }

@@ -90,6 +90,16 @@ impl Deliveries {
         None
     }
 
+    /// A new entry that is not to be delivered yet: it is pulled once pulls are asked for.
+    pub fn heard_of(&mut self, conversation: &ConversationId, seq: Seq) {
+        let Some(flow) = seq.checked_sub(1).and_then(|base| self.flow(conversation, base)) else {
+            return;
+        };
+        flow.pin(seq);
+        flow.head = flow.head.max(seq);
+        self.queue(conversation);
+    }
+
     /// This connection wrote an entry: it has it, and gets no delivery of it.
     pub fn sent(&mut self, conversation: &ConversationId, seq: Seq) {
         let Some(base) = seq.checked_sub(1) else { return };

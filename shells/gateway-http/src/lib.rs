@@ -28,7 +28,7 @@ use std::sync::Arc;
 
 use axum::Router;
 use axum::routing::{any, get, post, put};
-use nightjar_access::{AdminKeys, Tokens};
+use nightjar_access::{AdminKeys, Passwords, Tokens};
 use nightjar_decider::Handle;
 use nightjar_providers::Console;
 
@@ -44,6 +44,8 @@ pub struct Api {
     pub handle: Handle,
     /// Issues user tokens.
     pub tokens: Arc<Tokens>,
+    /// Makes keys of passwords.
+    pub passwords: Arc<Passwords>,
     /// Who may call.
     pub admin: Arc<AdminKeys>,
     /// The provider keys.
@@ -70,6 +72,7 @@ pub fn router(api: Api) -> Router {
     let keyed = Router::new()
         .route("/v1/users/{uid}", put(users::put_user))
         .route("/v1/users/{uid}/tokens", post(users::issue_token))
+        .route("/v1/users/{uid}/password", put(users::put_password))
         .route("/v1/users/{uid}/unread", get(users::unread))
         .route("/v1/users/{uid}/contacts", get(contacts::list))
         .route("/v1/users/{uid}/contacts/{other}", put(contacts::put).delete(contacts::remove))

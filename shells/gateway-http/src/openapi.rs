@@ -11,6 +11,7 @@ const ROUTES: &[(&str, &str, &str)] = &[
     ("get", "/native.proto", "The native protocol's schema."),
     ("put", "/v1/users/{uid}", "Creates or changes a user."),
     ("post", "/v1/users/{uid}/tokens", "Issues a token."),
+    ("put", "/v1/users/{uid}/password", "Replaces a password; the user may log in over XMPP."),
     ("get", "/v1/users/{uid}/unread", "The badge, its version, unread by conversation."),
     ("get", "/v1/users/{uid}/contacts", "Contacts and blocked users."),
     ("put", "/v1/users/{uid}/contacts/{other}", "Asks another user, or makes both contacts."),

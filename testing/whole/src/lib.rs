@@ -23,6 +23,7 @@ mod server;
 mod setup;
 mod wait;
 mod webhook;
+mod xmpp;
 
 pub use api::{Answer, Api};
 pub use certificate::Certificate;
@@ -36,3 +37,4 @@ pub use server::Server;
 pub use setup::{ADMIN_KEY, Setup};
 pub use wait::{PATIENCE, ms_since_epoch, within};
 pub use webhook::{Event, Receiver};
+pub use xmpp::XmppClient;

@@ -84,6 +84,12 @@ impl Server {
         self.address("native")
     }
 
+    /// Where XMPP is.
+    #[must_use]
+    pub fn xmpp(&self) -> SocketAddr {
+        self.address("xmpp")
+    }
+
     fn address(&self, name: &str) -> SocketAddr {
         let text = self.addresses[name].as_str().unwrap_or_default();
         text.parse().unwrap_or_else(|_| panic!("no address '{name}' in {}", self.addresses))

@@ -19,6 +19,7 @@ pub struct Setup {
     folder: TempDir,
     sections: String,
     native: String,
+    xmpp: String,
     certificate: Option<Certificate>,
     environment: Vec<(OsString, OsString)>,
     pub(crate) is_development: bool,
@@ -36,6 +37,7 @@ impl Setup {
             folder: TempDir::new().expect("there is room for a folder"),
             sections: String::new(),
             native: String::new(),
+            xmpp: "listen = \"\"\ntls = \"\"".into(),
             certificate: None,
             environment: Vec::new(),
             is_development: false,
@@ -47,6 +49,8 @@ impl Setup {
     pub fn development(mut self) -> Self {
         self.is_development = true;
         self.env("NIGHTJAR_NATIVE__LISTEN", "127.0.0.1:0")
+            .env("NIGHTJAR_XMPP__LISTEN", "")
+            .env("NIGHTJAR_XMPP__TLS", "")
     }
 
     /// Sections of the configuration besides `[server]` and `[native]`.
@@ -54,6 +58,13 @@ impl Setup {
     pub fn with(mut self, toml: &str) -> Self {
         self.sections.push_str(toml);
         self.sections.push('\n');
+        self
+    }
+
+    /// The options of `[xmpp]`; without them it is off.
+    #[must_use]
+    pub fn with_xmpp(mut self, options: &str) -> Self {
+        options.clone_into(&mut self.xmpp);
         self
     }
 
@@ -107,9 +118,10 @@ impl Setup {
     pub fn config(&self) -> String {
         format!(
             "[server]\ndata_dir = '{}'\nlisten = \"127.0.0.1:0\"\nadmin_key = \"{ADMIN_KEY}\"\n\
-             token_secret = \"{TOKEN_SECRET}\"\n[native]\nlisten = \"127.0.0.1:0\"\n{}{}",
+             token_secret = \"{TOKEN_SECRET}\"\n[native]\nlisten = \"127.0.0.1:0\"\n{}[xmpp]\n{}\n{}",
             self.data_dir().display(),
             self.native,
+            self.xmpp,
             self.sections
         )
     }

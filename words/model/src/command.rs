@@ -2,8 +2,8 @@
 
 use crate::{
     AppStateReport, Binding, BindingKey, ClientMsgId, ContactAction, Content, ConversationId,
-    Credential, DeviceId, GroupId, MessageId, NotificationId, Platform, PushChoice, PushSettings,
-    PushSpec, PushTemplate, Seq, Uid, WallMs, Webhook,
+    Credential, DeviceId, GroupId, MessageId, NotificationId, PasswordKeys, Platform, PushChoice,
+    PushSettings, PushSpec, PushTemplate, Seq, Uid, WallMs, Webhook,
 };
 use serde::{Deserialize, Serialize};
 
@@ -108,6 +108,18 @@ pub enum Command {
         name: Option<String>,
         /// Picture address; `None` leaves it.
         avatar: Option<String>,
+    },
+    /// Replace what is kept of a user's password.
+    PutPassword {
+        /// Whose.
+        uid: Uid,
+        /// The keys of the new one.
+        keys: Box<PasswordKeys>,
+    },
+    /// What is kept of a user's password.
+    Password {
+        /// Whose.
+        uid: Uid,
     },
     /// Change a contact in a user's name.
     ContactAs {

@@ -17,6 +17,7 @@ mod ids;
 pub mod limits;
 mod metric;
 mod operator;
+mod password;
 mod push_class;
 mod push_settings;
 mod push_spec;
@@ -41,6 +42,7 @@ pub use ids::{
 };
 pub use metric::{METRIC_BUCKETS, Measure, Metric, MetricKind, metric_bucket};
 pub use operator::{Credential, Receipt, ReceiptEvent, Statistic, Webhook};
+pub use password::{PasswordKeys, ScramKeys};
 pub use push_class::PushClass;
 pub use push_settings::{
     ConversationRules, DevicePolicy, Display, EVERY_DAY, PushChoice, PushPolicy, PushSettings,

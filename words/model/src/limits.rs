@@ -6,6 +6,14 @@ pub const PACKET_BYTES_MAX: usize = 1 << 20;
 pub const CONTENT_BYTES_MAX: usize = 64 << 10;
 /// A uid.
 pub const UID_BYTES_MAX: usize = 128;
+/// The salt of a password, at least.
+pub const SALT_BYTES_MIN: usize = 8;
+/// The salt of a password, at most.
+pub const SALT_BYTES_MAX: usize = 64;
+/// How often a password is hashed, at least (RFC 5802 §5.1).
+pub const ITERATIONS_MIN: u32 = 4_096;
+/// How often a password is hashed, at most: a client does as many to log in.
+pub const ITERATIONS_MAX: u32 = 1_000_000;
 /// A device id.
 pub const DEVICE_ID_BYTES_MAX: usize = 128;
 /// A group id.

@@ -6,8 +6,8 @@ use bytes::Bytes;
 
 use crate::{
     AppState, Binding, BindingKey, ContactView, ConversationId, ConversationKind, Credential,
-    DeviceId, Entry, GroupId, MessageId, NotificationId, Platform, PresenceStatus, PushPolicy,
-    PushSettings, PushTemplate, Seq, TraceEvent, Uid, WallMs, Webhook,
+    DeviceId, Entry, GroupId, MessageId, NotificationId, PasswordKeys, Platform, PresenceStatus,
+    PushPolicy, PushSettings, PushTemplate, Seq, TraceEvent, Uid, WallMs, Webhook,
 };
 
 /// The answer to a [`crate::Command`] that was not refused. It leaves only after the commit that
@@ -53,6 +53,8 @@ pub enum Reply {
     Seq(Seq),
     /// To `PutUser`.
     User(UserView),
+    /// To `Password`; `None` for a user without one, and for nobody.
+    Password(Option<Box<PasswordKeys>>),
     /// To `CreateGroup` and `ChangeMembers`.
     Group(GroupCreated),
     /// To `Members`.

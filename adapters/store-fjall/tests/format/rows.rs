@@ -2,16 +2,16 @@
 
 use nightjar_domain::{
     AmendedRow, BindingRow, ContactRow, ContactsHead, ConversationRow, CursorRow, DeviceRow,
-    EventCursorRow, EventRow, MemberRow, MessageRow, NoteRow, OutcomeRow, OwnRow, PlaceRow,
-    ProfileChangeRow, PushSettingsRow, RecalledRow, Row, Said, SentRow, TokenRow, TraceRow,
-    UserRow, WorkRow,
+    EventCursorRow, EventRow, MemberRow, MessageRow, NoteRow, OutcomeRow, OwnRow, PasswordRow,
+    PlaceRow, ProfileChangeRow, PushSettingsRow, RecalledRow, Row, Said, SentRow, TokenRow,
+    TraceRow, UserRow, WorkRow,
 };
 use nightjar_model::{
     Binding, BindingKey, ClientMsgId, ContactState, ConversationId, ConversationKind,
     ConversationRules, Credential, DeviceId, DevicePolicy, Display, Entry, EntryKind, Environment,
-    Lane, Mentions, MessageId, Platform, PushChoice, PushFilter, PushSettings, PushSpec,
-    PushTemplate, QuietHours, QuietInterval, ReminderMode, Secret, Seq, Statistic, Step,
-    TemplateUse, Uid, WallMs, Webhook,
+    Lane, Mentions, MessageId, PasswordKeys, Platform, PushChoice, PushFilter, PushSettings,
+    PushSpec, PushTemplate, QuietHours, QuietInterval, ReminderMode, ScramKeys, Secret, Seq,
+    Statistic, Step, TemplateUse, Uid, WallMs, Webhook,
 };
 
 fn group() -> ConversationId {
@@ -246,6 +246,10 @@ fn user() -> Vec<Row> {
             title: "{$from_name}".into(),
             body: "{0}".into(),
         }),
+        Row::Password(PasswordRow {
+            uid: bob(),
+            keys: PasswordKeys { sha1: Some(keys(20)), sha256: Some(keys(32)) },
+        }),
         Row::Outcome(OutcomeRow { number: 7, json: "{\"outcome\":\"delivered\"}".into() }),
         Row::Credential(Credential {
             key: main_fcm(),
@@ -275,6 +279,15 @@ fn user() -> Vec<Row> {
 
 fn main_fcm() -> BindingKey {
     BindingKey { provider: "fcm".into(), credential: "main".into() }
+}
+
+fn keys(bytes: usize) -> ScramKeys {
+    ScramKeys {
+        salt: vec![1; 16],
+        iterations: 10_000,
+        stored_key: Secret::new(vec![2; bytes]),
+        server_key: Secret::new(vec![3; bytes]),
+    }
 }
 
 fn settings() -> PushSettings {

@@ -30,6 +30,7 @@ mod trace;
 mod webhooks;
 mod webpush;
 mod withdrawn;
+mod xmpp;
 
 use nightjar_whole::Setup;
 
