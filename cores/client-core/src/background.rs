@@ -1,7 +1,7 @@
 //! Leaving the screen: the grace, the last things said, the store closed, the process free to be
 //! frozen; and the way back from each of these points.
 
-use nightjar_model::{ByeReason, Mono};
+use nightjar_model::{ByeReason, Metric, Mono};
 
 use crate::app::Budget;
 use crate::requests::Asked;
@@ -27,6 +27,7 @@ impl Client {
             self.hold();
             self.app.background_within(Budget::new(budget_ms, now), now);
         }
+        self.pace();
         // Before anything else, for the process may not come to anything else.
         if self.is_open {
             self.tell_app_state();
@@ -37,11 +38,15 @@ impl Client {
     /// The process lives on and only reports that it left the screen.
     pub(crate) fn stay_in_background(&mut self, grace_ms: i64) {
         self.app.background(grace_ms, self.now.mono);
+        self.pace();
         self.moved(Move::Background);
     }
 
     /// A push or the system's timer woke the process, for so long.
     pub(crate) fn woken(&mut self, budget_ms: u32) {
+        if self.state == State::Idle && !self.is_wanted {
+            self.metrics.count(Metric::ColdStart);
+        }
         let is_resting = match self.app.vis(self.now.mono) {
             Vis::Fg => !self.is_wanted,
             Vis::Kept | Vis::Sending | Vis::Grace => false,
@@ -132,6 +137,7 @@ impl Client {
     /// The connection goes first, then the store.
     pub(crate) fn begin_draining(&mut self) {
         let now = self.now.mono;
+        self.is_account_touched |= !std::mem::replace(&mut self.account.is_leaving, true);
         let left_ms = self.app.budget().map_or(0, |budget| budget.ends_at.since(now));
         self.drain_until = now.after(defaults::DRAIN_MS.min(left_ms / 2));
         if self.is_open {
@@ -143,6 +149,10 @@ impl Client {
         if self.state != State::Draining || !self.is_open {
             return;
         }
+        self.metrics.count(match self.is_flushed() {
+            true => Metric::DrainClean,
+            false => Metric::DrainExpired,
+        });
         self.acknowledge_now();
         self.say_bye(ByeReason::Background);
         self.drop_connection();
@@ -181,6 +191,7 @@ impl Client {
         if is_away && self.storing == Storing::Open {
             self.quiesces = self.quiesces.wrapping_add(1);
             self.storing = Storing::Closing(self.quiesces);
+            self.metrics.closing = Some(self.now.mono);
             self.output(Output::QuiesceStore(self.quiesces));
         }
         let is_done = self.storing == Storing::Closed;
@@ -202,6 +213,8 @@ impl Client {
             return;
         }
         self.storing = Storing::Closed;
+        let closing = self.metrics.closing.take();
+        self.metrics.end(Metric::StoreClose, closing, self.now.mono);
         self.moved(Move::StoreClosed);
     }
 

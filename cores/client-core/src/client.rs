@@ -7,6 +7,7 @@ use std::sync::Arc;
 use nightjar_model::{ConversationId, Metric, Mono, Now};
 use nightjar_wire::Packet;
 
+use crate::adaptive::Adaptive;
 use crate::app::App;
 use crate::background::Storing;
 use crate::binding::Bound;
@@ -54,6 +55,7 @@ pub struct Client {
     pub(crate) until: Mono,
     pub(crate) dialer: Dialer,
     pub(crate) pulse: Pulse,
+    pub(crate) adaptive: Box<Adaptive>,
     /// The system has seen no network since.
     pub(crate) network_lost_at: Option<Mono>,
     pub(crate) app: App,
@@ -97,6 +99,9 @@ pub struct Client {
     /// They are told then: the user may read on.
     pub(crate) read_from: Mono,
     pub(crate) wants_sync: bool,
+    /// Lists begun anew since one was complete, and when the next one may be.
+    pub(crate) relists: u8,
+    pub(crate) sync_from: Mono,
     /// The server had no room: nothing of this kind is asked before.
     pub(crate) ask_from: Mono,
     pub(crate) send_from: Mono,
@@ -119,7 +124,11 @@ impl Client {
     /// app is in the foreground until it says otherwise.
     #[must_use]
     pub fn new(config: Arc<Config>, identity: Identity, restored: Restored, now: Now) -> Self {
-        let Restored { account, mut places, outgoing } = restored;
+        let Restored { account, mut places, outgoing, was_left_open } = restored;
+        let mut metrics = Box::<Metrics>::default();
+        if account.is_leaving && was_left_open {
+            metrics.count(Metric::DrainKilled);
+        }
         places.truncate(defaults::PLACES_MAX);
         let newest = places.len() as u64;
         let places = places.iter().zip((0..=newest).rev()).map(|(row, used)| {
@@ -138,6 +147,7 @@ impl Client {
             is_open: false,
             until: now.mono,
             pulse: Pulse::new(0, 0.0, now.mono),
+            adaptive: Box::default(),
             network_lost_at: None,
             app: App::new(account.app_order_end),
             is_held: false,
@@ -157,7 +167,7 @@ impl Client {
             bindings: Vec::new(),
             notes: None,
             reports: None,
-            metrics: Box::default(),
+            metrics,
             uses: newest + 1,
             unacked: Vec::new(),
             ack_at: None,
@@ -166,6 +176,8 @@ impl Client {
             unread_told: Vec::new(),
             read_from: now.mono,
             wants_sync: false,
+            relists: 0,
+            sync_from: Mono(0),
             ask_from: Mono(0),
             send_from: Mono(0),
             now,
@@ -204,10 +216,13 @@ impl Client {
             Input::Background { grace_ms } => self.stay_in_background(grace_ms),
             Input::NetworkLost => self.network_lost(),
             Input::NetworkChanged => self.network_changed(),
+            Input::Network(network) => self.adaptive.network(network),
+            Input::Restrictions(restrictions) => self.metrics.restrictions = restrictions,
             Input::Token(token) => self.take_token(token),
             Input::Connected(connection) => self.connected(connection),
             Input::Packet(connection, bytes) => self.received(connection, bytes),
             Input::Closed(connection) => self.closed(connection),
+            Input::ConnectFailed(connection, phase) => self.connect_failed(connection, phase),
             Input::Committed(number) => self.committed(number),
             Input::CommitFailed => self.end(crate::Ended::StoreFailed),
             Input::StoreClosed(number) => self.store_closed(number),
@@ -329,7 +344,8 @@ impl Client {
     }
 
     /// A timer fires much too late when the process was frozen. Its socket is dead then, whatever
-    /// it looks like, and the time does not count.
+    /// it looks like, and the time does not count. In a process that stays in the background
+    /// alarms are late by design: there the heartbeat asks.
     fn notice_freeze(&mut self, now: Mono) {
         let Some(expected) = self.wait_until().map(|at| at.max(self.now.mono)) else { return };
         let late_ms = now.since(expected);
@@ -338,7 +354,9 @@ impl Client {
         }
         self.slept_ms += late_ms;
         self.now.mono = now;
-        self.thawed();
+        if !self.is_patient() || late_ms >= u64::from(defaults::ADAPTIVE_MAX_S) * 1_000 {
+            self.thawed();
+        }
     }
 
     fn time_passed(&mut self) {
@@ -445,6 +463,7 @@ impl Client {
                 break;
             }
         }
+        self.notice_opened();
         self.quiesce();
         self.show_link();
     }

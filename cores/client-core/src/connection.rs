@@ -3,13 +3,14 @@
 use nightjar_model::{ByeReason, ConversationId, Metric, Reject, Secret};
 use nightjar_wire::{Body, Kind, Packet, body};
 
-use crate::metrics::Metrics;
 use crate::proofs::Proofs;
 use crate::pulse::{Beat, Pulse};
 use crate::requests::Asked;
 use crate::state::Move;
 use crate::then::Then;
-use crate::{Client, ConnectionId, Ended, Event, NeedToken, Output, State, defaults};
+use crate::{
+    Client, ConnectPhase, ConnectionId, Ended, Event, KeepAlive, NeedToken, Output, State, defaults,
+};
 
 /// The protocol this client speaks.
 const PROTOCOL: u32 = 1;
@@ -17,6 +18,9 @@ const PROTOCOL: u32 = 1;
 impl Client {
     pub(crate) fn start(&mut self) {
         self.is_wanted = true;
+        if self.app.is_on_screen() {
+            self.metrics.came.get_or_insert(self.now.mono);
+        }
         self.ask_for_spool();
         self.dial_from_rest();
         self.moved(Move::Start);
@@ -117,6 +121,7 @@ impl Client {
             client: self.config.client.clone(),
             protocol: Some(PROTOCOL),
             grace_ms,
+            heartbeat_s: self.slow_s(),
         };
         self.ask(Asked::Hello, Kind::Hello, Body::Hello(hello));
     }
@@ -137,27 +142,32 @@ impl Client {
         self.metrics.told_from = now.after(defaults::METRICS_FIRST_MS);
         self.signed_in(answer.push_token_scope);
         self.pulse = Pulse::new(answer.heartbeat_s, self.dice.fraction(), now);
+        self.adaptive.connected();
+        self.pace();
         self.app.greeted(answer.resumed);
         self.account.resume = Some(Secret::new(answer.resume));
         self.is_account_touched = true;
         (self.ask_from, self.send_from) = (now, now);
         self.wants_sync = self.config.syncs;
+        if answer.bv == self.account.bv && answer.unread != self.account.unread {
+            self.metrics.count(Metric::BadgeDrift);
+        }
         self.badge(answer.unread, answer.bv);
         self.take_up_places();
         self.resume_messages();
         if !self.config.syncs {
             self.moved(Move::Synced);
+            self.is_fresh_now();
         }
     }
 
     fn measure_greeting(&mut self) {
-        let now = self.now.mono;
-        let took = [
-            Metrics::ended(Metric::ConnectTime, &mut self.metrics.connecting, now),
-            Metrics::ended(Metric::ReconnectTime, &mut self.metrics.lost, now),
-        ];
-        took.iter().for_each(|took| self.metrics.add(took.as_slice()));
-        self.metrics.greeted = Some(now);
+        let (now, metrics) = (self.now.mono, &mut self.metrics);
+        let (connecting, lost) = (metrics.connecting.take(), metrics.lost.take());
+        metrics.end(Metric::ConnectTime, connecting, now);
+        metrics.end(Metric::ReconnectTime, lost, now);
+        metrics.greeted = Some(now);
+        metrics.count_restrictions();
     }
 
     /// What the last connection may have left unsaid is said again.
@@ -186,6 +196,18 @@ impl Client {
         gaps.iter().for_each(|conversation| self.notice_gap(conversation));
     }
 
+    /// An attempt failed, and the shell knows how far it came.
+    pub(crate) fn connect_failed(&mut self, connection: ConnectionId, phase: ConnectPhase) {
+        if self.is_rival(connection) || connection == self.connection && self.has_line {
+            self.metrics.count(match phase {
+                ConnectPhase::Name => Metric::ConnectFailedName,
+                ConnectPhase::Reach => Metric::ConnectFailedReach,
+                ConnectPhase::Tls => Metric::ConnectFailedTls,
+            });
+        }
+        self.closed(connection);
+    }
+
     pub(crate) fn closed(&mut self, connection: ConnectionId) {
         if self.is_rival(connection) {
             self.rival = None;
@@ -200,10 +222,17 @@ impl Client {
         if self.is_open {
             self.metrics.lost = self.app.is_foreground().then_some(now);
         } else {
-            self.metrics.count(Metric::ConnectFailed);
+            self.attempt_failed();
         }
         self.dialer.lost(self.now.mono, self.dice);
         self.leave(Move::Lost);
+    }
+
+    fn attempt_failed(&mut self) {
+        self.metrics.count(Metric::ConnectFailed);
+        if self.state == State::Handshaking {
+            self.metrics.count(Metric::ConnectFailedHello);
+        }
     }
 
     /// The connection goes; where to, the table says.
@@ -230,6 +259,9 @@ impl Client {
             // Without a token nothing can be told.
             self.forget_what_is_owed();
             return self.end(Ended::LoggedOut { confirmed: false });
+        }
+        if !self.is_open {
+            self.attempt_failed();
         }
         self.dialer.token(false);
         self.drop_connection();
@@ -332,14 +364,56 @@ impl Client {
     }
 
     fn beat(&mut self) {
+        let now = self.now.mono;
         if self.is_behind() {
-            self.pulse.heard(self.now.mono);
+            self.pulse.heard(now);
         }
-        match self.pulse.beat(self.now.mono) {
+        match self.pulse.beat(now) {
             Beat::Rest => {}
-            Beat::Ping => self.ask(Asked::Ping, Kind::Ping, Body::Empty),
-            Beat::Dead => self.lost_for_a_rival(),
+            Beat::Ping => {
+                if let Some(asked) = self.pulse.asked() {
+                    self.metrics.time(Metric::HeartbeatInterval, u64::from(asked.interval_s));
+                }
+                self.ask(Asked::Ping, Kind::Ping, Body::Empty);
+            }
+            Beat::Dead => {
+                let found =
+                    self.pulse.asked().and_then(|asked| self.adaptive.unanswered(asked, now));
+                if let Some(found_s) = found {
+                    self.metrics.time(Metric::NatTimeout, u64::from(found_s));
+                }
+                self.metrics.time(Metric::DeadDetect, now.since(self.pulse.heard_at()));
+                self.lost_for_a_rival();
+            }
         }
+    }
+
+    // A process that stays in the background.
+
+    /// Nobody is in front of it, and the system does not freeze it.
+    pub(crate) fn is_patient(&self) -> bool {
+        self.config.keep_alive == KeepAlive::Persistent && !self.app.is_on_screen()
+    }
+
+    /// The silence it keeps, in seconds, where that is longer than the server's heartbeat.
+    fn slow_s(&self) -> Option<u32> {
+        self.adaptive.interval_s().filter(|_| self.is_patient())
+    }
+
+    /// Asks and dials as often as somebody in front of it, or nobody, needs.
+    pub(crate) fn pace(&mut self) {
+        self.dialer.patience(self.is_patient());
+        self.pulse.slow_down(self.slow_s());
+    }
+
+    /// Something was heard; what that shows of the network the server has to know, too.
+    pub(crate) fn heard_from_server(&mut self) {
+        let now = self.now.mono;
+        let Some(asked) = self.pulse.heard(now) else { return };
+        let before = self.slow_s();
+        self.adaptive.answered(asked, now);
+        self.pace();
+        self.app.is_untold |= self.is_open && self.slow_s() != before;
     }
 
     pub(crate) fn say_bye(&mut self, reason: ByeReason) {
@@ -407,13 +481,20 @@ impl Client {
             self.metrics.count(Metric::GraceReturn);
         }
         self.app.foreground(conversation);
+        self.pace();
         if !was_on_screen {
+            self.is_account_touched |= std::mem::take(&mut self.account.is_leaving);
             self.release();
             match self.state {
                 State::OfflineBackoff => self.dialer.nudge(self.now.mono),
                 _ => self.dial_from_rest(),
             }
             self.moved(Move::Foreground);
+            self.metrics.came = Some(self.now.mono);
+            if self.state == State::OnlineFg && !self.wants_sync {
+                let came = self.metrics.came.take();
+                self.metrics.end(Metric::ForegroundToFresh, came, self.now.mono);
+            }
         }
         if !was_seen {
             self.show_everything();
@@ -440,7 +521,8 @@ impl Client {
         let conversation = self.app.open().map(ConversationId::to_string);
         let (order, is_new_block) = self.app.next_order(self.now.mono);
         self.is_account_touched |= is_new_block;
-        let state = body::AppState { state: state.to_owned(), grace_ms, conversation, order };
+        let (state, heartbeat_s) = (state.to_owned(), self.slow_s());
+        let state = body::AppState { state, grace_ms, conversation, order, heartbeat_s };
         self.ask(Asked::AppState, Kind::AppState, Body::AppState(state));
     }
 }

@@ -155,3 +155,33 @@ pub const FETCH_END_MS: u64 = 25_000;
 pub const FETCH_HARD_MS: u64 = 30_000;
 /// Messages besides its own that a run posts one by one; of more it posts one summary.
 pub const FETCH_POSTS_MAX: usize = 10;
+
+// The heartbeat of a process that stays connected in the background, after Tencent Mars.
+
+/// The shortest silence before a ping: what every network allows.
+pub const ADAPTIVE_MIN_S: u32 = 210;
+/// No silence is longer, less [`ADAPTIVE_SAFETY_S`].
+pub const ADAPTIVE_MAX_S: u32 = 600;
+/// How much longer the next one that is tried is.
+pub const ADAPTIVE_STEP_S: u32 = 60;
+/// Kept below what failed, and the step of a later try.
+pub const ADAPTIVE_SAFETY_S: u32 = 20;
+/// An interval that held so often is proven.
+pub const ADAPTIVE_OKS: u32 = 5;
+/// Pings of a new connection at the shortest interval.
+pub const ADAPTIVE_WARMUP: u32 = 3;
+/// An interval that failed so often is too long.
+pub const ADAPTIVE_FAILS: u32 = 2;
+/// What was found is tried a little longer after so long: a week.
+pub const ADAPTIVE_REPROBE_MS: u64 = 7 * 24 * 3_600 * 1_000;
+/// Networks that are remembered.
+pub const ADAPTIVE_NETWORKS: usize = 20;
+/// A ping that goes out so late proves nothing.
+pub const ADAPTIVE_LATE_MS: u32 = 20_000;
+/// Waits before connecting again of such a process in the background, in seconds; the last one
+/// repeats. Each is spread by a tenth, the first over [`BACKOFF_BASE_MS`].
+pub const PATIENT_WAITS_S: [u64; 7] = [0, 60, 120, 240, 360, 480, 600];
+/// A list that was refused as too old again is begun anew after so long, which doubles each time.
+pub const RELIST_MS: u64 = 1_000;
+/// But after no longer than this.
+pub const RELIST_MAX_MS: u64 = 300_000;

@@ -3,7 +3,7 @@
 use nightjar_model::Mono;
 
 use crate::defaults::{
-    BACKOFF_BASE_MS, BACKOFF_MAX_MS, NUDGE_MS, RECONNECT_AFTER_MAX_MS, STABLE_MS,
+    BACKOFF_BASE_MS, BACKOFF_MAX_MS, NUDGE_MS, PATIENT_WAITS_S, RECONNECT_AFTER_MAX_MS, STABLE_MS,
 };
 use crate::dice::Dice;
 use crate::io::Dial;
@@ -30,6 +30,8 @@ pub(crate) struct Dialer {
     online_since: Option<Mono>,
     nudged_at: Option<Mono>,
     has_network: bool,
+    /// Nobody is in front of it and the process stays: the waits of a table, which saves power.
+    is_patient: bool,
     /// The server takes the token, as far as one knows.
     has_token: bool,
     protocol_errors: u32,
@@ -48,6 +50,7 @@ impl Dialer {
             online_since: None,
             nudged_at: None,
             has_network: true,
+            is_patient: false,
             has_token: true,
             protocol_errors: 0,
         }
@@ -110,9 +113,27 @@ impl Dialer {
             }
         }
         self.tried = 0;
-        let most = BACKOFF_BASE_MS.saturating_mul(1 << self.failures.min(16)).min(BACKOFF_MAX_MS);
+        let wait_ms = if self.is_patient { self.patient_ms(dice) } else { self.jittered_ms(dice) };
         self.failures = self.failures.saturating_add(1);
-        self.now(now.after(dice.below(most)));
+        self.now(now.after(wait_ms));
+    }
+
+    fn jittered_ms(&self, dice: Dice) -> u64 {
+        let most = BACKOFF_BASE_MS.saturating_mul(1 << self.failures.min(16)).min(BACKOFF_MAX_MS);
+        dice.below(most)
+    }
+
+    fn patient_ms(&self, dice: Dice) -> u64 {
+        let at = (self.failures as usize).min(PATIENT_WAITS_S.len() - 1);
+        match PATIENT_WAITS_S[at] * 1_000 {
+            0 => dice.below(BACKOFF_BASE_MS),
+            wait_ms => wait_ms - wait_ms / 10 + dice.below(wait_ms / 5),
+        }
+    }
+
+    /// Whether failures are met with the waits of [`PATIENT_WAITS_S`].
+    pub(crate) fn patience(&mut self, is_patient: bool) {
+        self.is_patient = is_patient;
     }
 
     /// After a rest nothing counts that failed before it.
@@ -183,6 +204,23 @@ mod tests {
             })
             .collect();
         assert_eq!(waits, [999, 1999, 3999, 7999, 15999, 31999, 59999, 59999, 59999]);
+    }
+
+    #[test]
+    fn a_process_nobody_looks_at_waits_by_a_table() {
+        let waits = |dice| -> Vec<u64> {
+            let mut dialer = Dialer::new(1);
+            dialer.patience(true);
+            let mut wait = || {
+                dialer.lost(Mono(0), dice);
+                dialer.next_try().unwrap().0
+            };
+            (0..8).map(|_| wait()).collect()
+        };
+        let least = [0, 54, 108, 216, 324, 432, 540, 540];
+        assert_eq!(waits(Dice::default()), least.map(|s| s * 1_000));
+        let most = [999, 65_999, 131_999, 263_999, 395_999, 527_999, 659_999, 659_999];
+        assert_eq!(waits(MOST), most);
     }
 
     #[test]

@@ -54,7 +54,8 @@ pub enum Event {
     /// A contact, a group or a profile is new, changed or gone. Of two with one key the one with
     /// the higher version holds, until [`Event::Relisted`].
     Listed(Box<Listed>),
-    /// All of them came anew: what was not told again since is gone. Read the store again.
+    /// All of them came anew, and the conversations with them: what was not told again since is
+    /// gone. Read the store again.
     Relisted,
     /// How far a conversation is, and how far it was read.
     Place {

@@ -9,6 +9,9 @@
 //! last output. The system may end the process at any moment: what is claimed and not posted is
 //! free again after [`defaults::CLAIM_MS`].
 
+mod answer;
+mod claims;
+mod ending;
 mod push;
 mod step;
 #[cfg(test)]
@@ -18,18 +21,13 @@ use std::collections::{BTreeSet, VecDeque};
 use std::sync::Arc;
 
 use bytes::Bytes;
-use nightjar_model::limits::FETCH_MAX;
 use nightjar_model::{
     ConversationId, DeviceId, Measure, MessageId, Metric, Mono, NotificationId, Now, Secret, Uid,
-    WallMs, metric_bucket,
 };
-use nightjar_wire::body;
 use serde::{Deserialize, Serialize};
 
-use crate::inbox::read_message;
-use crate::{
-    Claim, LedgerAnswer, LedgerOrder, MessageRow, Notification, Poster, Verdict, defaults,
-};
+use crate::metrics::push_measures;
+use crate::{LedgerAnswer, LedgerOrder, MessageRow, Notification, Poster, Verdict, defaults};
 
 pub use push::Push;
 pub use step::{FetchEvent, FetchState};
@@ -66,6 +64,8 @@ pub enum FetchInput {
     NotPosted(NotificationId),
     /// Those of [`FetchOutput::Withdraw`] are off the screen, or never were on it.
     Removed(Vec<NotificationId>),
+    /// So many KiB of memory are in use.
+    Memory(u64),
     /// The system wants an end.
     Expiring,
     /// The moment of [`Fetch::wait_until`] came.
@@ -167,7 +167,7 @@ pub struct Fetch {
     state: FetchState,
     push: Push,
     content: Content,
-    started: Mono,
+    started: Now,
     /// When the wait of this state is over.
     until: Mono,
     /// Orders that have no answer yet, oldest first.
@@ -182,6 +182,9 @@ pub struct Fetch {
     surfaced: Vec<NotificationId>,
     withdrawn: Vec<NotificationId>,
     result: Option<Metric>,
+    /// What the push said of its way here.
+    measures: Vec<Measure>,
+    memory_kib: Option<u64>,
     outputs: VecDeque<FetchOutput>,
 }
 
@@ -192,7 +195,7 @@ impl Fetch {
         let mut run = Self {
             state: FetchState::Claiming,
             content: Content::Original,
-            started: now.mono,
+            started: now,
             until: now.mono.after(defaults::FETCH_END_MS),
             ordered: VecDeque::new(),
             posting: Vec::new(),
@@ -203,6 +206,8 @@ impl Fetch {
             surfaced: Vec::new(),
             withdrawn: Vec::new(),
             result: None,
+            measures: push_measures(&push, now.wall),
+            memory_kib: None,
             outputs: VecDeque::new(),
             push,
         };
@@ -218,23 +223,6 @@ impl Fetch {
         run
     }
 
-    fn claim_own(&mut self, now: Now) {
-        let Some((message_id, notification)) = self.push.alert.clone() else {
-            return self.refused(Quiet::NothingToShow, now.mono);
-        };
-        if self.push.expires_at.is_some_and(|at| at <= now.wall) {
-            return self.refused(Quiet::Expired, now.mono);
-        }
-        let claim = Claim {
-            message_id,
-            notification: notification.clone(),
-            conversation: self.push.conversation.clone(),
-            seq: self.push.seq,
-            by: Poster::Extension,
-        };
-        self.order(LedgerOrder::Claim(Box::new(claim)), Ordered::Own(message_id, notification));
-    }
-
     /// Takes one input.
     pub fn handle(&mut self, input: FetchInput, now: Mono) {
         match input {
@@ -244,6 +232,7 @@ impl Fetch {
             FetchInput::Posted(id) => self.posted(&id, true),
             FetchInput::NotPosted(id) => self.posted(&id, false),
             FetchInput::Removed(ids) => self.removed(ids),
+            FetchInput::Memory(kib) => self.memory_kib = Some(kib),
             FetchInput::Expiring => self.moved(FetchEvent::Expired, now),
             FetchInput::Timeout => {}
         }
@@ -259,12 +248,12 @@ impl Fetch {
     /// When to call [`Self::handle`] with [`FetchInput::Timeout`]; `None` once it is over.
     #[must_use]
     pub fn wait_until(&self) -> Option<Mono> {
-        let end = self.started.after(defaults::FETCH_END_MS);
+        let end = self.started.mono.after(defaults::FETCH_END_MS);
         (self.state != FetchState::Done).then(|| self.until.min(end))
     }
 
     fn time_passed(&mut self, now: Mono) {
-        if now >= self.started.after(defaults::FETCH_END_MS) {
+        if now >= self.started.mono.after(defaults::FETCH_END_MS) {
             return self.moved(FetchEvent::Expired, now);
         }
         if now >= self.until {
@@ -343,7 +332,10 @@ impl Fetch {
                 self.claimed(id, &nid, verdict, since, now);
             }
             // Without a ledger the push is shown as it came: twice is better than not at all.
-            (Ordered::Own(..), _) => self.moved(FetchEvent::Refused, now),
+            (Ordered::Own(..), _) => {
+                self.result = Some(Metric::FetchLocked);
+                self.moved(FetchEvent::Refused, now);
+            }
             (Ordered::Other(message, nid), answer) => {
                 let is_granted =
                     matches!(answer, LedgerAnswer::Claimed { verdict: Verdict::Granted, .. });
@@ -375,232 +367,5 @@ impl Fetch {
         if !ids.is_empty() && self.state != FetchState::Done {
             self.order(LedgerOrder::Removed(ids.clone()), Ordered::Removal(ids));
         }
-    }
-
-    fn claimed(
-        &mut self,
-        id: MessageId,
-        nid: &NotificationId,
-        verdict: Verdict,
-        since: Option<u64>,
-        now: Mono,
-    ) {
-        match verdict {
-            Verdict::Granted => {
-                self.is_granted = true;
-                self.surfaced.push(nid.clone());
-                self.moved(FetchEvent::Granted, now);
-                let since = since.map(|seq| format!("&since={seq}")).unwrap_or_default();
-                self.outputs.push_back(FetchOutput::Get(format!("/v1/fetch?ids={id}{since}")));
-            }
-            Verdict::Taken(by) | Verdict::Shown(by) => {
-                self.result = Some(Metric::FetchDuplicate);
-                self.refused(Quiet::Taken(by), now);
-            }
-            Verdict::Withdrawn => self.refused(Quiet::Withdrawn, now),
-            Verdict::Seen => self.refused(Quiet::Seen, now),
-        }
-    }
-
-    // The server's answer.
-
-    fn answered(&mut self, status: u16, body: &[u8], now: Mono) {
-        match self.state {
-            FetchState::Fetching if status == 200 => match serde_json::from_slice(body) {
-                Ok(answer) => self.fetched(answer, now),
-                Err(_) => self.not_answered(now),
-            },
-            FetchState::Fetching if is_revoked(body) => {
-                self.give_back();
-                self.signed_out(now);
-            }
-            FetchState::Fetching => self.not_answered(now),
-            FetchState::Telling => self.moved(FetchEvent::Told, now),
-            _ => {}
-        }
-    }
-
-    fn not_answered(&mut self, now: Mono) {
-        match self.state {
-            FetchState::Fetching => {
-                self.result.get_or_insert(Metric::FetchFallback);
-                self.moved(FetchEvent::NotFetched, now);
-            }
-            FetchState::Telling => self.moved(FetchEvent::Told, now),
-            _ => {}
-        }
-    }
-
-    fn fetched(&mut self, answer: FetchAnswer, now: Mono) {
-        self.result = Some(Metric::FetchFetched);
-        let FetchAnswer { messages, unread, bv, withdraw } = answer;
-        self.order(LedgerOrder::Badge { unread, bv }, Ordered::Badge);
-        let withdraw = withdraw.iter().filter_map(|id| NotificationId::parse(id).ok()).collect();
-        self.take_back(withdraw);
-        let messages: Vec<_> =
-            messages.into_iter().flat_map(read_message).take(FETCH_MAX).map(Arc::new).collect();
-        let own = self.push.alert.as_ref().map(|(id, _)| *id);
-        match messages.iter().find(|message| Some(message.message_id) == own) {
-            None => self.no_alert(Quiet::NotOurs),
-            Some(message) if !message.alert => self.no_alert(Quiet::Seen),
-            Some(message) => {
-                let id = self.push.alert.as_ref().map(|(_, nid)| nid.clone());
-                self.content = Content::Show(Box::new(notification(message, id)));
-            }
-        }
-        self.claim_others(&messages, own);
-        self.messages = messages;
-        self.moved(FetchEvent::Fetched, now);
-    }
-
-    /// The claim was granted, but the server knows better.
-    fn no_alert(&mut self, why: Quiet) {
-        self.content = Content::Quiet(why);
-        self.give_back();
-        if let (Quiet::Seen, Some((id, _))) = (why, &self.push.alert) {
-            let id = NotificationId::message(*id);
-            self.take_back(vec![id]);
-        }
-    }
-
-    fn give_back(&mut self) {
-        self.surfaced.clear();
-        if let (true, Some((id, _))) = (std::mem::take(&mut self.is_granted), &self.push.alert) {
-            let order = LedgerOrder::NotPosted(*id);
-            self.order(order, Ordered::Rest);
-        }
-    }
-
-    /// Providers may drop all pushes but the newest, so what came before it is alerted of, too.
-    fn claim_others(&mut self, messages: &[Arc<MessageRow>], own: Option<MessageId>) {
-        let others: Vec<_> = messages
-            .iter()
-            .filter(|message| message.alert && Some(message.message_id) != own)
-            .collect();
-        let is_many = others.len() > defaults::FETCH_POSTS_MAX;
-        for message in others {
-            let notification = match is_many {
-                true => NotificationId::conversation(&message.conversation),
-                false => NotificationId::message(message.message_id),
-            };
-            let claim = Claim {
-                message_id: message.message_id,
-                notification: notification.clone(),
-                conversation: message.conversation.clone(),
-                seq: message.seq,
-                by: Poster::Extension,
-            };
-            let why = Ordered::Other(message.clone(), notification);
-            self.order(LedgerOrder::Claim(Box::new(claim)), why);
-        }
-    }
-
-    fn claimed_other(&mut self, message: &MessageRow, nid: NotificationId, is_granted: bool) {
-        let is_alone = nid.message_id().is_some();
-        if is_granted && is_alone {
-            let alert = Alert::Message(notification(message, None));
-            self.post(alert, vec![message.message_id]);
-        } else if is_granted {
-            self.summed_up.push(message.message_id);
-        }
-        let is_last = !self.ordered.iter().any(|ordered| matches!(ordered, Ordered::Other(..)));
-        if is_last && !self.summed_up.is_empty() {
-            let conversation = self.push.conversation.clone();
-            let summed_up = std::mem::take(&mut self.summed_up);
-            let messages = summed_up.len();
-            self.post(Alert::Summary { id: nid, conversation, messages }, summed_up);
-        }
-    }
-
-    fn post(&mut self, alert: Alert, messages: Vec<MessageId>) {
-        self.posting.push((alert.id().clone(), messages));
-        self.outputs.push_back(FetchOutput::Post(Box::new(alert)));
-    }
-
-    fn posted(&mut self, id: &NotificationId, is_posted: bool) {
-        let Some(at) = self.posting.iter().position(|(posting, _)| posting == id) else { return };
-        let (id, messages) = self.posting.remove(at);
-        for message in &messages {
-            let order = match is_posted {
-                true => LedgerOrder::Posted(*message),
-                false => LedgerOrder::NotPosted(*message),
-            };
-            self.order(order, Ordered::Rest);
-        }
-        // The server tells messages apart, whatever a summary of them is called here.
-        let shown = messages.into_iter().map(NotificationId::message);
-        self.surfaced.extend(shown.filter(|_| is_posted));
-        debug_assert!(!self.posting.iter().any(|(other, _)| *other == id), "one post an id");
-    }
-
-    // The end.
-
-    /// What is told comes before the end: afterwards the process may be frozen.
-    fn record(&mut self) {
-        self.own_is_posted();
-        if !self.messages.is_empty() {
-            let messages = std::mem::take(&mut self.messages);
-            self.order(LedgerOrder::Spool(messages, Vec::new()), Ordered::Rest);
-        }
-    }
-
-    /// The push's own notification comes to the screen with the end of this run.
-    fn own_is_posted(&mut self) {
-        if let (true, Some((id, _))) = (std::mem::take(&mut self.is_granted), &self.push.alert) {
-            self.order(LedgerOrder::Posted(*id), Ordered::OwnPosted);
-        }
-    }
-
-    fn tell(&mut self) {
-        let texts = |ids: &[NotificationId]| -> Vec<String> {
-            let ids = ids.iter().take(FETCH_MAX);
-            ids.map(|id| id.as_str().to_owned()).collect()
-        };
-        let arrived = self.push.alert.as_ref().map(|(id, _)| NotificationId::message(*id));
-        let body = serde_json::json!({
-            "surfaced": texts(&self.surfaced),
-            "arrived": texts(arrived.as_slice()),
-            "withdrawn": texts(&self.withdrawn),
-        });
-        self.outputs.push_back(FetchOutput::Tell("/v1/fetch/ack", body.to_string()));
-    }
-
-    fn finish(&mut self, now: Mono) {
-        self.own_is_posted();
-        let took = metric_bucket(now.since(self.started));
-        let took = Measure { metric: Metric::FetchDuration, value: took, count: 1 };
-        let count = |metric| Measure { metric, value: 0, count: 1 };
-        let mut measures = vec![count(Metric::PushReceived), took];
-        measures.extend(self.result.map(count));
-        self.order(LedgerOrder::Spool(Vec::new(), measures), Ordered::Rest);
-        self.outputs.push_back(FetchOutput::Done(self.content.clone()));
-    }
-}
-
-/// `GET /v1/fetch`, docs/push.md.
-#[derive(Deserialize)]
-struct FetchAnswer {
-    messages: Vec<body::Message>,
-    unread: u64,
-    bv: u64,
-    #[serde(default)]
-    withdraw: Vec<String>,
-}
-
-/// The device signed out or was kicked.
-fn is_revoked(body: &[u8]) -> bool {
-    let json: Option<serde_json::Value> = serde_json::from_slice(body).ok();
-    json.is_some_and(|json| json["error"]["code"] == "token_revoked")
-}
-
-fn notification(message: &MessageRow, id: Option<NotificationId>) -> Notification {
-    Notification {
-        id: id.unwrap_or_else(|| NotificationId::message(message.message_id)),
-        message_id: message.message_id,
-        conversation: message.conversation.clone(),
-        seq: message.seq,
-        from: message.from.clone(),
-        content: message.content.clone(),
-        at: WallMs(message.at.0),
     }
 }

@@ -99,9 +99,9 @@ impl Client {
             self.places.insert(conversation.clone(), Box::new(place));
         }
         self.uses += 1;
-        let used = self.uses;
+        let (used, list) = (self.uses, self.account.list);
         let place = self.places.get_mut(conversation).expect("it was just put there");
-        place.used = used;
+        (place.used, place.list) = (used, list);
         place
     }
 
@@ -194,13 +194,18 @@ impl Client {
     pub(crate) fn notice_gap(&mut self, conversation: &ConversationId) {
         let Some(place) = self.places.get_mut(conversation) else { return };
         let wait_ms = match place.to_fetch() {
-            None => return place.fill_at = None,
+            None => {
+                place.fill_at = None;
+                let since = place.gap_since.take();
+                return self.metrics.end(Metric::GapOpen, since, self.now.mono);
+            }
             Some(_) if place.is_filling => return,
             // Something above the gap came, so what is in it should have.
             Some((_, Some(_))) => defaults::GAP_WAIT_MS,
             // Only heard of; the server may be about to deliver it.
             Some((_, None)) => defaults::BACKLOG_WAIT_MS,
         };
+        place.gap_since.get_or_insert(self.now.mono);
         let at = self.now.mono.after(wait_ms);
         place.fill_at = Some(place.fill_at.map_or(at, |earlier| earlier.min(at)));
         if !self.gaps.contains(conversation) {

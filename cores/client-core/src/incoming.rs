@@ -22,7 +22,7 @@ impl Client {
         if connection != self.connection || !is_heard {
             return;
         }
-        self.pulse.heard(self.now.mono);
+        self.heard_from_server();
         match Packet::decode(bytes, Side::Client) {
             Ok(packet) => self.heard(packet),
             Err(WireError::UnknownCommand { serial, .. }) => self.not_understood(serial),

@@ -10,12 +10,24 @@ use serde::{Deserialize, Serialize};
 
 use crate::fetch::Push;
 use crate::record::{hex, hidden};
-use crate::{Event, LedgerAnswer, LedgerOrder, Row, defaults};
+use crate::{Event, LedgerAnswer, LedgerOrder, Restrictions, Row, defaults};
 
 /// One attempt to connect and the connection that comes of it. Inputs about an older one change
 /// nothing.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Default, Serialize, Deserialize)]
 pub struct ConnectionId(pub u32);
+
+/// What an attempt to connect did not get over.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum ConnectPhase {
+    /// The name could not be found.
+    Name,
+    /// Nobody was reached at its address.
+    Reach,
+    /// There was no safe connection, or no WebSocket.
+    Tls,
+}
 
 /// Who logs in.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -55,7 +67,9 @@ pub enum KeepAlive {
     /// It ends after a short grace: the system freezes the process anyway.
     #[default]
     Grace,
-    /// It is kept: a desktop, or an Android process with a foreground service of its own.
+    /// It is kept: a desktop, or an Android process with a foreground service of its own. In the
+    /// background it asks the server as rarely as the network allows, and connects again by
+    /// [`defaults::PATIENT_WAITS_S`].
     Persistent,
 }
 
@@ -142,6 +156,12 @@ pub enum Input<'a> {
     /// The system says there is a network, or another one than before, for
     /// [`defaults::NETWORK_DEBOUNCE_MS`].
     NetworkChanged,
+    /// Which network connections go over from now on, as a number of the shell's own for its kind
+    /// and name; `None`: it cannot tell. A process that stays in the background learns of each how
+    /// rarely it has to ask. Told before [`Input::NetworkChanged`].
+    Network(Option<u64>),
+    /// What the system keeps this app from; counted with each hello.
+    Restrictions(Restrictions),
     /// The token [`Event::TokenNeeded`] asked for, or a newer one.
     Token(#[serde(with = "hidden")] Secret<String>),
 
@@ -152,6 +172,8 @@ pub enum Input<'a> {
     Packet(ConnectionId, &'a Bytes),
     /// It could not be opened, or it ended, or what came is no packet.
     Closed(ConnectionId),
+    /// The same of one that could not be opened, where the shell knows how far it came.
+    ConnectFailed(ConnectionId, ConnectPhase),
 
     /// Every [`Output::Commit`] up to and with this number survives a crash.
     Committed(u64),

@@ -15,6 +15,7 @@
 //!
 //! Read [`Input`], [`Output`] and [`Client`] first, then [`State`] and `state.rs`.
 
+mod adaptive;
 mod addresses;
 mod amending;
 mod app;
@@ -59,13 +60,15 @@ pub use amending::Amendment;
 pub use client::Client;
 pub use event::{Ended, Event, FailReason, Indicator, NeedToken};
 pub use io::{
-    Commit, Config, ConnectionId, Dial, Draft, Identity, Input, KeepAlive, Notification, Output,
+    Commit, Config, ConnectPhase, ConnectionId, Dial, Draft, Identity, Input, KeepAlive,
+    Notification, Output,
 };
 pub use ledger::{
     Claim, Ledger, LedgerAnswer, LedgerOrder, LedgerRows, Note, NoteEvent, NoteRow, Poster,
     Verdict, carry_out,
 };
 pub use lists::Listed;
+pub use metrics::Restrictions;
 pub use record::{BadRecord, Record};
 pub use rows::{
     AccountRow, AmendmentRow, ConversationRow, MessageRow, OutgoingRow, PlaceRow, Restored, Row,

@@ -78,7 +78,9 @@ impl Client {
     /// The last page: of a list that began anew nothing older stays.
     pub(crate) fn end_list(&mut self) {
         if std::mem::take(&mut self.account.is_listing) {
-            self.rows.push(Row::Swept(self.account.list));
+            let list = self.account.list;
+            self.rows.push(Row::Swept(list));
+            self.places.retain(|_, place| place.list >= list);
             self.thens.push(Then::Tell(Event::Relisted));
         }
     }

@@ -2,8 +2,11 @@
 
 use std::collections::BTreeMap;
 
-use nightjar_model::{Measure, Metric, Mono, limits, metric_bucket};
+use nightjar_model::{Measure, Metric, Mono, WallMs, limits, metric_bucket};
 use nightjar_wire::{Kind, body};
+use serde::{Deserialize, Serialize};
+
+use crate::fetch::Push;
 
 /// Sums since they were last told.
 #[derive(Debug, Default)]
@@ -20,6 +23,25 @@ pub(crate) struct Metrics {
     pub(crate) lost: Option<Mono>,
     /// The hello was answered, and the list is not up to date yet.
     pub(crate) greeted: Option<Mono>,
+    /// The app came to the screen, and the list is not up to date yet.
+    pub(crate) came: Option<Mono>,
+    /// The store was told to close.
+    pub(crate) closing: Option<Mono>,
+    /// A person opened a notification, and does not see what it is about yet.
+    pub(crate) opened: Option<Mono>,
+    pub(crate) restrictions: Restrictions,
+}
+
+/// What keeps this app from telling a person of anything, as its system says. It changes nothing
+/// here; operators see how often it is so.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct Restrictions {
+    /// The app may not show notifications.
+    pub notifications_denied: bool,
+    /// The user turned its notification channel off.
+    pub channel_blocked: bool,
+    /// The system keeps it from running in the background.
+    pub background_restricted: bool,
 }
 
 impl Metrics {
@@ -33,10 +55,28 @@ impl Metrics {
         self.add(&[Measure { metric, value: metric_bucket(ms), count: 1 }]);
     }
 
-    /// It took from `since`, if that is known, which it is not any more then.
-    pub(crate) fn ended(metric: Metric, since: &mut Option<Mono>, now: Mono) -> Option<Measure> {
-        let ms = now.since(since.take()?);
-        Some(Measure { metric, value: metric_bucket(ms), count: 1 })
+    /// It ended, if it had begun.
+    pub(crate) fn end(&mut self, metric: Metric, since: Option<Mono>, now: Mono) {
+        if let Some(since) = since {
+            self.time(metric, now.since(since));
+        }
+    }
+
+    /// A connection was greeted: what keeps the app from telling a person of anything.
+    pub(crate) fn count_restrictions(&mut self) {
+        let Restrictions { notifications_denied, channel_blocked, background_restricted } =
+            self.restrictions;
+        let all = [
+            (notifications_denied, Metric::NotificationsDenied),
+            (channel_blocked, Metric::ChannelBlocked),
+            (background_restricted, Metric::BackgroundRestricted),
+        ];
+        all.into_iter().filter(|(is_so, _)| *is_so).for_each(|(_, metric)| self.count(metric));
+    }
+
+    /// A push reached this process.
+    pub(crate) fn push(&mut self, push: &Push, now: WallMs) {
+        push_measures(push, now).into_iter().for_each(|measure| self.add(&[measure]));
     }
 
     /// Sums of others.
@@ -69,4 +109,18 @@ impl Metrics {
         }
         told
     }
+}
+
+/// What a push says of its way here.
+pub(crate) fn push_measures(push: &Push, now: WallMs) -> Vec<Measure> {
+    let count = |metric| Measure { metric, value: 0, count: 1 };
+    let mut measures = vec![count(Metric::PushReceived)];
+    if push.is_deprioritised {
+        measures.push(count(Metric::PushDeprioritised));
+    }
+    if let Some((id, _)) = &push.alert {
+        let value = metric_bucket(now.0.saturating_sub(id.at().0));
+        measures.push(Measure { metric: Metric::PushLatency, value, count: 1 });
+    }
+    measures
 }

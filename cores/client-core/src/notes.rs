@@ -205,6 +205,8 @@ impl Client {
         let Some(message_id) = id.message_id() else { return };
         if let Some((conversation, _)) = self.no_longer_posting(message_id) {
             self.order(LedgerOrder::Posted(message_id), Ordered::Rest);
+            let ms = self.now.wall.0.saturating_sub(message_id.at().0);
+            self.metrics.time(Metric::SurfacedLatency, ms);
             self.is_surfaced(&conversation);
             // An acknowledgement that waits for more may come after the grace, and after a push.
             if self.is_open && self.app.budget().is_some() {

@@ -52,6 +52,10 @@ pub(crate) struct Place {
     pub(crate) told_surfaced: Seq,
     /// When to ask for what is missing.
     pub(crate) fill_at: Option<Mono>,
+    /// Something is missing since.
+    pub(crate) gap_since: Option<Mono>,
+    /// As in [`PlaceRow::list`].
+    pub(crate) list: u32,
     /// Grows with activity over all conversations.
     pub(crate) used: u64,
     pub(crate) is_filling: bool,
@@ -89,6 +93,7 @@ impl Place {
             read: row.standing.read,
             read_wanted: row.standing.read,
             read_told: row.read_told,
+            list: row.list,
             head: row.standing.head,
             unread: row.standing.unread,
             mentions: row.standing.mentions,
@@ -107,6 +112,7 @@ impl Place {
             proven: self.proven,
             surfaced: self.surfaced,
             read_told: self.read_told,
+            list: self.list,
             standing: self.standing(),
         }
     }

@@ -1,10 +1,10 @@
 //! What became of notifications, and what was measured, told to the server.
 
-use nightjar_model::{Metric, Mono, NotificationId};
+use nightjar_model::{ConversationId, Metric, Mono, NotificationId};
 use nightjar_wire::{Body, Kind, Packet, body};
 
 use crate::fetch::Push;
-use crate::{Client, defaults};
+use crate::{Client, State, defaults};
 
 /// What the server is to be told. Of too many ids the oldest are not.
 #[derive(Debug, Default)]
@@ -31,7 +31,7 @@ impl Client {
     /// A push reached the running app. It may know more than the connection, which then is in
     /// doubt; whether it alerts is for a run of its own ([`crate::fetch::Fetch`]).
     pub(crate) fn push_received(&mut self, push: Push) {
-        self.metrics.count(Metric::PushReceived);
+        self.metrics.push(&push, self.now.wall);
         if let Some((_, id)) = push.alert {
             remember(&mut self.reports.get_or_insert_default().arrived, id);
         }
@@ -59,7 +59,21 @@ impl Client {
 
     /// A person opened it.
     pub(crate) fn notification_opened(&mut self, id: NotificationId) {
+        self.metrics.opened = Some(self.now.mono);
         remember(&mut self.reports.get_or_insert_default().clicked, id);
+    }
+
+    /// Whether the person who opened a notification sees what it is about: its conversation is
+    /// open and nothing of it is missing.
+    pub(crate) fn notice_opened(&mut self) {
+        let is_whole = |id: &ConversationId| {
+            self.places.get(id).is_some_and(|place| !place.has_gap() && place.stored >= place.head)
+        };
+        let is_fresh = self.state == State::OnlineFg && self.metrics.came.is_none();
+        if self.metrics.opened.is_some() && is_fresh && self.app.open().is_some_and(is_whole) {
+            let opened = self.metrics.opened.take();
+            self.metrics.end(Metric::PushToOpen, opened, self.now.mono);
+        }
     }
 
     /// Tells what there is to tell.

@@ -45,7 +45,8 @@ pub enum Row {
         /// What.
         item: Box<Listed>,
     },
-    /// This list was received whole: every [`Row::Listed`] of a lower one goes.
+    /// This list was received whole: every [`Row::Listed`] of a lower one goes, and every
+    /// [`Row::Place`] with its [`Row::Conversation`]. Messages stay: they were the user's to see.
     Swept(u32),
     /// A message the server does not have yet. Key: `client_msg_id`.
     Outgoing(Box<OutgoingRow>),
@@ -78,6 +79,8 @@ pub struct AccountRow {
     pub bv: u64,
     /// App-state reports of this session have numbers below this.
     pub app_order_end: u64,
+    /// The app left the screen, and its store is about to be closed or is.
+    pub is_leaving: bool,
 }
 
 /// What a conversation is, as `sync` said.
@@ -111,6 +114,8 @@ pub struct PlaceRow {
     pub surfaced: Seq,
     /// The server knows that the user read up to here.
     pub read_told: Seq,
+    /// The newest list the server named it in, or that was begun when something of it came.
+    pub list: u32,
     /// The numbers people see.
     pub standing: Standing,
 }
@@ -199,4 +204,6 @@ pub struct Restored {
     pub places: Vec<PlaceRow>,
     /// Every message of the outbox, in order.
     pub outgoing: Vec<OutgoingRow>,
+    /// The last process that had the store open ended without closing it.
+    pub was_left_open: bool,
 }

@@ -7,7 +7,6 @@ use nightjar_wire::{Body, Kind, body};
 
 use crate::inbox::read_message;
 use crate::incoming::Refusal;
-use crate::metrics::Metrics;
 use crate::place::Place;
 use crate::requests::Asked;
 use crate::state::Move;
@@ -24,7 +23,7 @@ impl Client {
         if self.state == State::Draining {
             return;
         }
-        if self.wants_sync && !self.requests.is_full() {
+        if self.wants_sync && self.now.mono >= self.sync_from && !self.requests.is_full() {
             self.wants_sync = false;
             let since = self.account.sync.clone();
             let anew = since.is_none();
@@ -40,7 +39,7 @@ impl Client {
             return None;
         }
         let waits = self.wants_sync && !self.requests.is_full();
-        let sync = waits.then_some(self.ask_from);
+        let sync = waits.then(|| self.ask_from.max(self.sync_from));
         sync.into_iter().chain(self.reads_until()).chain(self.fill_until()).min()
     }
 
@@ -61,8 +60,7 @@ impl Client {
             self.wants_sync = true;
         } else {
             self.end_list();
-            let took = Metrics::ended(Metric::TimeToSync, &mut self.metrics.greeted, self.now.mono);
-            self.metrics.add(took.as_slice());
+            self.is_fresh_now();
             self.thens.push(Then::Tell(Event::Synced));
         }
     }
@@ -102,9 +100,25 @@ impl Client {
             // The token is too old or of another server: the whole list, then.
             self.wants_sync = true;
             self.is_account_touched = true;
+            if self.relists > 0 {
+                // It was refused although it is of a list that was begun because of that.
+                let wait_ms = defaults::RELIST_MS << (self.relists - 1).min(16);
+                self.sync_from = self.now.mono.after(wait_ms.min(defaults::RELIST_MAX_MS));
+                self.is_up_to_date();
+            }
+            self.relists = self.relists.saturating_add(1);
         } else {
             self.is_up_to_date();
         }
+    }
+
+    /// The last page is here, or none is wanted.
+    pub(crate) fn is_fresh_now(&mut self) {
+        self.relists = 0;
+        let (now, metrics) = (self.now.mono, &mut self.metrics);
+        let (greeted, came) = (metrics.greeted.take(), metrics.came.take());
+        metrics.end(Metric::TimeToSync, greeted, now);
+        metrics.end(Metric::ForegroundToFresh, came, now);
     }
 
     /// What blocks being online is done; the rest comes while it is.

@@ -18,6 +18,7 @@ impl Session {
             Ok(packet) if packet.kind == Kind::Hello => self.said_hello(packet, now.mono),
             Ok(packet) => match self.phase.next(Event::Packet) {
                 Some(Phase::Closed) => self.out_of_order(Event::Packet, &packet),
+                Some(Phase::Draining) => self.said_last(packet, now.mono),
                 Some(_) => self.said(packet, now),
                 None => {}
             },
@@ -96,6 +97,24 @@ impl Session {
         }
     }
 
+    /// The server goes away: what the client has done is heard, what it wants is for another day.
+    fn said_last(&mut self, packet: Packet, now: Mono) {
+        if packet.serial >= SERVER_SERIAL_MIN {
+            return self.confirmed(packet.serial, &packet.body);
+        }
+        let ask = Ask { serial: packet.serial, kind: packet.kind };
+        let done = match packet.body {
+            Body::Ack(ack) => self.acked(ask, &ack),
+            Body::Bye(_) => return self.end(Event::Bye, None),
+            _ => Err(Reject::Draining.into()),
+        };
+        match done {
+            Ok(()) => self.end_if_drained(now),
+            Err(refusal) if ask.is_request() => self.send_refusal(ask, &refusal),
+            Err(_) => {}
+        }
+    }
+
     /// A request that has an answer.
     fn asked(&mut self, ask: Ask, request: Body, now: Now) -> Asked<()> {
         let command = match request {
@@ -162,6 +181,7 @@ impl Session {
             return Ok(());
         }
         self.order = state.order;
+        self.heartbeat.announced(state.heartbeat_s);
         self.ask(ask, Command::AppState(report));
         Ok(())
     }

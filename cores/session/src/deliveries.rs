@@ -183,6 +183,11 @@ impl Deliveries {
         self.queue(conversation);
     }
 
+    /// Whether the client said of everything it was given that it has it.
+    pub(crate) fn is_acknowledged(&self) -> bool {
+        self.window.is_empty()
+    }
+
     /// What the client says it has; answers what is true and new of it.
     pub fn ack(&mut self, claims: Vec<Claim>) -> Vec<AckItem> {
         let mut news = Vec::new();

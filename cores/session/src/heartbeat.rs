@@ -1,13 +1,18 @@
 //! Is the peer still there? Only what was received proves it.
 
-use nightjar_model::Mono;
+use nightjar_model::{Mono, limits};
 
 use crate::SessionConfig;
+
+/// A client that asks by itself may be late by so much before it is asked.
+const ANNOUNCED_LATE_S: u32 = 15;
 
 /// Silence, the pings that question it, and the verdict.
 #[derive(Debug, Clone)]
 pub(crate) struct Heartbeat {
     interval_s: u32,
+    /// The client asks by itself, more rarely than that.
+    announced_s: u32,
     timeout_s: u32,
     misses_max: u32,
     heard_at: Mono,
@@ -32,11 +37,26 @@ impl Heartbeat {
         Self {
             // A second at least: 0 would ask without end.
             interval_s: config.heartbeat_interval_s.max(1),
+            announced_s: 0,
             timeout_s: config.heartbeat_timeout_s.max(1),
             misses_max: config.heartbeat_misses.max(1),
             heard_at: now,
             pings: 0,
             pinged_at: now,
+        }
+    }
+
+    /// The client asks after so much silence, where that is longer than the interval here; at most
+    /// [`limits::HEARTBEAT_S_MAX`]. It saves power: a ping of this side would wake its radio.
+    pub(crate) fn announced(&mut self, heartbeat_s: Option<u32>) {
+        let announced_s = heartbeat_s.unwrap_or(0).min(limits::HEARTBEAT_S_MAX);
+        self.announced_s = if announced_s > self.interval_s { announced_s } else { 0 };
+    }
+
+    fn silence_s(&self) -> u32 {
+        match self.announced_s {
+            0 => self.interval_s,
+            announced_s => announced_s + ANNOUNCED_LATE_S,
         }
     }
 
@@ -49,7 +69,7 @@ impl Heartbeat {
     /// When to call [`Self::beat`].
     pub(crate) fn wait_until(&self) -> Mono {
         if self.pings == 0 {
-            self.heard_at.after(u64::from(self.interval_s) * 1_000)
+            self.heard_at.after(u64::from(self.silence_s()) * 1_000)
         } else {
             self.pinged_at.after(u64::from(self.timeout_s) * 1_000)
         }
@@ -95,6 +115,19 @@ mod tests {
         heartbeat.heard(Mono(40_000));
         assert_eq!(heartbeat.wait_until(), Mono(70_000));
         assert_eq!(heartbeat.beat(Mono(70_000)), Beat::Ping);
+    }
+
+    #[test]
+    fn a_client_that_asks_rarely_is_waited_for() {
+        let mut heartbeat = heartbeat(1);
+        heartbeat.announced(Some(300));
+        assert_eq!(heartbeat.wait_until(), Mono(315_000));
+        heartbeat.announced(Some(u32::MAX));
+        assert_eq!(heartbeat.wait_until(), Mono(915_000));
+        for announced_s in [None, Some(0), Some(30)] {
+            heartbeat.announced(announced_s);
+            assert_eq!(heartbeat.wait_until(), Mono(30_000), "{announced_s:?}");
+        }
     }
 
     #[test]

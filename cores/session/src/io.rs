@@ -53,7 +53,7 @@ pub enum Input<'a> {
     Timeout,
     /// The server goes away.
     Drain {
-        /// When this client should come back; the shell spreads its clients.
+        /// Within which time this client should come back, at a moment it picks.
         reconnect_after_ms: u64,
     },
 }

@@ -33,7 +33,7 @@ impl Session {
                 self.end(Event::Bye, None);
             }
         }
-        self.end_if_drained();
+        self.end_if_drained(now.mono);
     }
 
     fn joined(&mut self, ask: Ask, result: Result<Reply, Reject>, now: WallMs) {

@@ -11,7 +11,8 @@ pub(crate) enum Phase {
     Joining,
     /// Open for everything.
     Live,
-    /// Nothing new is taken; requests on their way still get their answers.
+    /// Nothing new is taken; requests on their way still get their answers, and what was delivered
+    /// may still be acknowledged.
     Draining,
     /// Over.
     Closed,
@@ -40,7 +41,7 @@ pub(crate) enum Event {
     TimeOver,
     /// The server goes away.
     Drain,
-    /// While draining: every request has its answer.
+    /// While draining: every request has its answer, and nothing more is waited for.
     Answered,
     /// The socket ended.
     SocketEnded,
@@ -72,7 +73,7 @@ impl Phase {
             (Joining, Word) => Joining,
             (Live, Packet | Word) => Live,
             (Live, Drain) => Draining,
-            (Draining, Word) => Draining,
+            (Draining, Packet | Word) => Draining,
             (Draining, Answered) => Closed,
 
             // A hello comes first and once, and nothing before its answer.
@@ -83,7 +84,7 @@ impl Phase {
             (AwaitHello | Verifying | Joining | Live, Broken | Bye) => Closed,
             (Draining, Broken | Bye) => Closed,
 
-            (Draining, Hello | BadHello | Packet | Drain) => return None,
+            (Draining, Hello | BadHello | Drain) => return None,
             (AwaitHello | Joining | Live | Draining, TokenGood) => return None,
             (AwaitHello | Verifying | Live | Draining, Joined) => return None,
             (AwaitHello | Verifying, Word) => return None,

@@ -64,6 +64,8 @@ pub(crate) struct Greeting {
     pub(crate) device_id: DeviceId,
     pub(crate) platform: Platform,
     pub(crate) state: AppStateReport,
+    /// The client asks after so much silence.
+    pub(crate) heartbeat_s: Option<u32>,
     pub(crate) resume: Option<String>,
 }
 
@@ -83,6 +85,7 @@ pub(crate) fn hello(hello: body::Hello) -> Asked<(Greeting, Secret<String>)> {
         device_id: DeviceId::parse(&hello.device_id)?,
         platform,
         state: report("app_state", &hello.app_state, hello.grace_ms, None)?,
+        heartbeat_s: hello.heartbeat_s,
         resume: short("resume", hello.resume, TOKEN_BYTES_MAX)?,
     };
     Ok((greeting, Secret::new(hello.token)))

@@ -22,6 +22,9 @@ const UNSENT_READ_MAX: usize = 128;
 const UNSENT_MAX: usize = 512;
 /// Requests on their way get their answers before a draining server says `bye`.
 const DRAIN_MS: u64 = 2_000;
+/// So long of it the client may acknowledge what it was delivered: acknowledgements are gathered,
+/// and without them a message that is on the screen would be pushed.
+const DRAIN_ACKS_MS: u64 = 500;
 
 /// One connection, from its first byte to its last.
 ///
@@ -143,6 +146,7 @@ impl Session {
                 let beat = self.heartbeat.wait_until();
                 Some(self.pull_again_at.map_or(beat, |again| again.min(beat)))
             }
+            Phase::Draining if self.pending.is_answered() => Some(self.acks_until()),
             _ => Some(self.until),
         }
     }
@@ -155,10 +159,10 @@ impl Session {
 
     /// Whether the shell may hand in another packet: not while a hello is looked at, not while
     /// too many requests wait for their answer or too much waits to be written, and not once the
-    /// connection ends.
+    /// connection has ended.
     #[must_use]
     pub fn wants_input(&self) -> bool {
-        let is_open = matches!(self.phase, Phase::AwaitHello | Phase::Live);
+        let is_open = matches!(self.phase, Phase::AwaitHello | Phase::Live | Phase::Draining);
         is_open && !self.pending.is_full() && self.outputs.len() < UNSENT_READ_MAX
     }
 
@@ -191,6 +195,7 @@ impl Session {
             Err(reject) => return self.refuse_hello(ask, reject),
         };
         joining.push_token = claims.push_token;
+        self.heartbeat.announced(greeting.heartbeat_s);
         if self.moved(Event::TokenGood) {
             self.until = now.after(limits::HELLO_WITHIN_MS);
             let hello = HelloCommand {
@@ -220,6 +225,7 @@ impl Session {
                 }
                 self.beat(now);
             }
+            Phase::Draining if now < self.until => self.end_if_drained(now),
             _ if now < self.until => {}
             Phase::AwaitHello => {
                 self.end(Event::TimeOver, Some(told_farewell(Reject::HelloTimeout)));
@@ -259,7 +265,7 @@ impl Session {
         self.reconnect_after_ms = reconnect_after_ms;
         if self.phase == Phase::Live && self.moved(Event::Drain) {
             self.until = now.after(DRAIN_MS);
-            return self.end_if_drained();
+            return self.end_if_drained(now);
         }
         if self.phase != Phase::Draining {
             self.refuse_waiting_hello(Reject::Draining);
@@ -274,11 +280,17 @@ impl Session {
         }
     }
 
-    /// A draining connection ends with the last answer.
-    pub(crate) fn end_if_drained(&mut self) {
-        if self.phase == Phase::Draining && self.pending.is_answered() {
+    /// A draining connection ends with the last answer, and with the acknowledgement of what it
+    /// was delivered, if that comes soon.
+    pub(crate) fn end_if_drained(&mut self, now: Mono) {
+        let is_done = self.deliveries.is_acknowledged() || now >= self.acks_until();
+        if self.phase == Phase::Draining && self.pending.is_answered() && is_done {
             self.end(Event::Answered, Some(self.drained()));
         }
+    }
+
+    fn acks_until(&self) -> Mono {
+        Mono(self.until.0.saturating_sub(DRAIN_MS - DRAIN_ACKS_MS))
     }
 
     fn drained(&self) -> body::Bye {

@@ -51,6 +51,11 @@ impl Window {
         self.reserved -= messages;
     }
 
+    /// Whether nothing is on its way to the client.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.messages == 0
+    }
+
     /// Messages and bytes on their way.
     #[cfg(test)]
     pub(crate) fn taken(&self) -> (u64, usize) {

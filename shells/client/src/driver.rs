@@ -128,8 +128,12 @@ impl Driver {
                 self.handle(Input::Packet(id, &packet)).await;
             }
             Next::Line(Happened::Closed(id, why)) => {
+                let phase = why.as_ref().and_then(ConnectError::phase);
                 self.untold.extend(why.map(News::NoConnection));
-                self.handle(Input::Closed(id)).await;
+                match phase {
+                    Some(phase) => self.handle(Input::ConnectFailed(id, phase)).await,
+                    None => self.handle(Input::Closed(id)).await,
+                }
             }
             Next::Committed(Ok(number)) => self.handle(Input::Committed(number)).await,
             Next::Committed(Err(error)) => self.store_failed(error).await,

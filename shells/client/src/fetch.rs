@@ -62,6 +62,9 @@ pub async fn fetch(
     };
     let mut machine = Fetch::start(push, session.as_ref(), now);
     let mut open = VecDeque::new();
+    if let Some(kib) = memory_kib() {
+        machine.handle(FetchInput::Memory(kib), clock.now().mono);
+    }
     loop {
         while let Some(output) = machine.poll() {
             open.push_back(output);
@@ -87,6 +90,13 @@ pub async fn fetch(
         };
         machine.handle(input, clock.now().mono);
     }
+}
+
+/// What this process holds in memory; `None` where the system does not say.
+fn memory_kib() -> Option<u64> {
+    let status = std::fs::read_to_string("/proc/self/status").ok()?;
+    let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"))?;
+    line.split_whitespace().next()?.parse().ok()
 }
 
 async fn carry_out(

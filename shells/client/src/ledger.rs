@@ -19,8 +19,10 @@ use rusqlite::{Connection, Transaction, TransactionBehavior};
 use crate::store::{StoreError, make_private};
 use rows::Rows;
 
-/// Another process may have an order of its own: how long to wait for it.
-const BUSY_MS: u64 = 250;
+/// Another process may have an order of its own: how long to wait for it. Who waits holds no lock;
+/// who gives up alerts, although somebody else may: a disk that is slow for a moment is worth more
+/// patience than that.
+const BUSY_MS: u64 = 2_000;
 
 /// Tells our files from those of other programs ("njlg").
 const APPLICATION_ID: i64 = 0x6e6a_6c67;

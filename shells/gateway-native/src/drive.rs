@@ -117,7 +117,7 @@ fn input_of(mail: Mail) -> Input<'static> {
     match mail {
         Mail::Reply(request, result) => Input::Reply(RequestId(request), result),
         Mail::Notice(notice) => Input::Notice(notice),
-        Mail::Drain => Input::Drain { reconnect_after_ms: fastrand::u64(0..RECONNECT_SPREAD_MS) },
+        Mail::Drain => Input::Drain { reconnect_after_ms: RECONNECT_SPREAD_MS },
     }
 }
 

@@ -207,6 +207,7 @@ impl Device {
             grace_ms: Some(grace_ms),
             conversation: None,
             order: self.order.fetch_add(1, Ordering::Relaxed),
+            heartbeat_s: None,
         };
         self.ask(Kind::AppState, Body::AppState(state)).await.expect("the state is taken");
     }

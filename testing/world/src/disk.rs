@@ -59,8 +59,12 @@ impl Disk {
                     Arc::make_mut(message).content = br#"{"type":"recalled"}"#.as_slice().into();
                 }
             }
+            Row::Swept(list) => {
+                let gone = self.places.extract_if(.., |_, place| place.list < list);
+                gone.for_each(|(conversation, _)| drop(self.conversations.remove(&conversation)));
+            }
             // Nobody in this world looks at them.
-            Row::Amendment(_) | Row::Listed { .. } | Row::Swept(_) => {}
+            Row::Amendment(_) | Row::Listed { .. } => {}
             Row::Outgoing(row) => {
                 self.outgoing.insert(row.client_msg_id.clone(), *row);
             }
@@ -78,6 +82,7 @@ impl Disk {
             account: self.account.clone(),
             places: self.places.values().cloned().collect(),
             outgoing,
+            was_left_open: false,
         }
     }
 

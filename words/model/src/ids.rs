@@ -235,6 +235,12 @@ impl MessageId {
     pub fn from_bytes(bytes: [u8; 16]) -> Self {
         Self(Uuid::from_bytes(bytes))
     }
+
+    /// The moment it was made at: the first 48 bits.
+    #[must_use]
+    pub fn at(&self) -> crate::WallMs {
+        crate::WallMs(self.0.as_bytes()[..6].iter().fold(0, |at, byte| at << 8 | u64::from(*byte)))
+    }
 }
 
 impl fmt::Display for MessageId {

@@ -56,6 +56,8 @@ pub const REQUESTS_IN_FLIGHT_MAX: usize = 64;
 pub const HELLO_WITHIN_MS: u64 = 10_000;
 /// The longest grace a client may ask for when it goes to the background.
 pub const GRACE_MS_MAX: i64 = 25_000;
+/// The longest silence after which a client may announce to ask by itself, in seconds.
+pub const HEARTBEAT_S_MAX: u32 = 900;
 /// How long the server reads on after `bye`, so that unread input does not become a reset.
 pub const LINGER_MS: u64 = 1_000;
 /// Bytes of a reaction: the longest emoji sequences, and names an app gives to its own.

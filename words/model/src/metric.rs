@@ -69,6 +69,14 @@ metrics! {
     ConnectAttempts = "connect_attempts" Counter;
     /// Attempts that ended before the hello was answered.
     ConnectFailed = "connect_failed" Counter;
+    /// Of those, because the server's name could not be found.
+    ConnectFailedName = "connect_failed_dns" Counter;
+    /// Of those, because nobody could be reached at its address.
+    ConnectFailedReach = "connect_failed_tcp" Counter;
+    /// Of those, because no safe connection came about, or no WebSocket.
+    ConnectFailedTls = "connect_failed_tls" Counter;
+    /// Of those, because the hello was refused or not answered.
+    ConnectFailedHello = "connect_failed_auth" Counter;
     /// From the first attempt to the answer to the hello.
     ConnectTime = "connect_time_ms" Histogram;
     /// From the loss of a connection to the next one, with the app on the screen.
@@ -87,6 +95,18 @@ metrics! {
     ZombieSocket = "zombie_socket" Counter;
     /// Returns to the screen within the grace.
     GraceReturn = "grace_return" Counter;
+    /// Connections ended in the background after everything was said.
+    DrainClean = "bg_drain_clean" Counter;
+    /// Connections ended in the background because the time was over.
+    DrainExpired = "bg_drain_expired" Counter;
+    /// Starts after a run that was killed in the background with its store open.
+    DrainKilled = "bg_drain_killed" Counter;
+    /// How long the store took to close before the process may be frozen.
+    StoreClose = "store_close_ms" Histogram;
+    /// The silence, in seconds, after which a process that stays in the background asks.
+    HeartbeatInterval = "hb_interval_s" Histogram;
+    /// The longest silence, in seconds, that a network was found to allow.
+    NatTimeout = "nat_timeout_est_s" Histogram;
     /// From an app-state report to its answer.
     AppStateReport = "appstate_report_ms" Histogram;
     /// App-state reports whose answer never came.
@@ -101,12 +121,24 @@ metrics! {
     DuplicateDropped = "dup_dropped" Counter;
     /// Gaps that were filled.
     GapFilled = "gap_filled" Counter;
+    /// How long gaps were open.
+    GapOpen = "gap_open_ms" Histogram;
     /// Pushes that reached the app, its extension or its worker.
     PushReceived = "push_received" Counter;
+    /// Of those, the ones that came with a lower priority than they were sent with.
+    PushDeprioritised = "push_deprioritised" Counter;
+    /// From the commit of a message to its push reaching the device, by the clocks of both.
+    PushLatency = "push_latency_ms" Histogram;
+    /// Processes that a push or the system's timer started.
+    ColdStart = "cold_start_on_push" Counter;
+    /// From the opening of a notification to its conversation being on the screen, up to date.
+    PushToOpen = "push_to_open_ms" Histogram;
     /// The system said that it dropped pushes.
     PushGap = "push_gap" Counter;
     /// How long a run after a push took.
     FetchDuration = "nse_duration_ms" Histogram;
+    /// KiB of memory in use at the end of a run.
+    FetchMemory = "nse_rss_kb" Histogram;
     /// Runs that looked their push up.
     FetchFetched = "nse_result_fetched" Counter;
     /// Runs whose message somebody else alerts of.
@@ -115,7 +147,7 @@ metrics! {
     FetchTimeout = "nse_result_timeout" Counter;
     /// Runs that showed the push as it came.
     FetchFallback = "nse_result_fallback" Counter;
-    /// Runs on a locked device.
+    /// Runs that could not read what the app left: a locked device, a file in use.
     FetchLocked = "nse_result_locked" Counter;
     /// Runs for an account that is not signed in any more.
     FetchMismatch = "nse_result_session_mismatch" Counter;
@@ -123,10 +155,16 @@ metrics! {
     SurfacedLatency = "surfaced_latency_ms" Histogram;
     /// Claims refused because somebody else alerts already.
     AlertDuplicate = "alert_dup" Counter;
-    /// Badges that differed from the server's when the app came to the screen.
+    /// Badges of one version that differed from the server's at a hello.
     BadgeDrift = "badge_drift" Counter;
     /// From the request to take a notification back to its being gone.
     WithdrawLatency = "withdraw_latency_ms" Histogram;
+    /// Hellos of apps that may not show notifications.
+    NotificationsDenied = "notif_denied" Counter;
+    /// Hellos of apps whose notification channel the user turned off.
+    ChannelBlocked = "channel_blocked" Counter;
+    /// Hellos of apps that the system keeps from running in the background.
+    BackgroundRestricted = "oem_restricted" Counter;
 }
 
 impl Metric {

@@ -45,8 +45,10 @@ async fn a_connection_that_takes_no_mail_is_lost_alone() {
             stage.released().await;
             stage.disk.write();
             assert!(soon(alice.mail()).await.is_some());
-            let mail = soon(tablet.mail()).await.expect("it takes its mail");
-            heard += mail.iter().filter(|mail| is_typing(mail)).count();
+            while heard <= request as usize {
+                let mail = soon(tablet.mail()).await.expect("it takes its mail");
+                heard += mail.iter().filter(|mail| is_typing(mail)).count();
+            }
         }
     }
     assert_eq!(heard, 5_000);

@@ -4,8 +4,9 @@ use std::collections::VecDeque;
 use std::time::Duration;
 
 use nightjar_whole::{Acks, Device, Login, Way, text_to_user, within};
-use nightjar_wire::{Body, Kind, body};
+use nightjar_wire::{Body, Kind, Packet, body};
 
+use crate::scene::scene;
 use crate::setup;
 
 /// SIGTERM to the end of the process.
@@ -84,4 +85,37 @@ async fn a_server_that_is_asked_to_end_drains_and_keeps_what_it_accepted() {
             assert_eq!(history[seq - 1]["message_id"], answer.message_id.as_str());
         }
     }
+}
+
+/// Acknowledgements are gathered: what is on the screen may not be acknowledged yet when the server
+/// is asked to end.
+#[tokio::test]
+async fn what_is_on_the_screen_when_the_server_goes_away_is_not_pushed_afterwards() {
+    let mut scene = scene("").await;
+    let phone = scene.phone(Login::new("bob", "phone").acks(Acks::Nothing)).await;
+    let sent = scene.alice.say("bob", "just before").await;
+    phone.messages(1).await;
+
+    let acknowledges = async {
+        // Only a draining server refuses this.
+        let is_draining = |answer| matches!(answer, Some(Err(error)) if is_drain(&error));
+        while !is_draining(phone.begin(Kind::Ping, Body::Empty).await) {
+            assert!(!phone.has_ended(), "it ended before the acknowledgement");
+        }
+        let (conversation, seq) = (sent.conversation.clone(), Some(sent.seq));
+        let items = vec![body::AckItem { conversation, stored: seq, surfaced: seq }];
+        phone.write(Packet::one_way(Kind::Ack, Body::Ack(body::Ack { items })));
+        phone.bye().await
+    };
+    let ((status, _), bye) = tokio::join!(scene.server.terminate(), acknowledges);
+    assert!(status.success(), "{status}");
+    assert_eq!(bye.expect("it is told").reason, "drain");
+
+    scene.server.start_again().await;
+    scene.alice = Login::new("alice", "laptop").to(&scene.server).await;
+    scene.assert_not_pushed("bob-phone").await;
+}
+
+fn is_drain(error: &body::ErrorDetail) -> bool {
+    error.code == "draining"
 }

@@ -21,6 +21,10 @@ pub struct Push {
     pub expires_at: Option<WallMs>,
     /// Notifications to take off the screen.
     pub withdraw: Vec<NotificationId>,
+    /// The provider gave it a lower priority than it was sent with, as the system says; not part of
+    /// what was sent.
+    #[serde(default)]
+    pub is_deprioritised: bool,
 }
 
 impl Push {
@@ -41,6 +45,7 @@ impl Push {
             bv: number(data.get("bv"))?,
             expires_at: number(data.get("exp")).map(WallMs),
             withdraw: ids(data.get("wd")),
+            is_deprioritised: false,
         })
     }
 }

@@ -2,11 +2,12 @@
 
 use std::collections::BTreeMap;
 
+use nightjar_model::WallMs;
 use proptest::prelude::*;
 
 use super::*;
-use crate::Ledger;
 use crate::ledger::samples::{mid, nid};
+use crate::{Claim, Ledger};
 
 const CHAT: &str = "d:alice:bob";
 
@@ -23,6 +24,7 @@ fn push(n: u64) -> Push {
         bv: n,
         expires_at: None,
         withdraw: Vec::new(),
+        is_deprioritised: false,
     }
 }
 

@@ -62,7 +62,10 @@ impl Disk {
                     self.lists.insert(key, (at, *item));
                 }
             }
-            Row::Swept(list) => self.lists.retain(|_, ((of, _), _)| *of >= list),
+            Row::Swept(list) => {
+                self.lists.retain(|_, ((of, _), _)| *of >= list);
+                self.places.retain(|_, place| place.list >= list);
+            }
             Row::Outgoing(row) => drop(self.outgoing.insert(row.client_msg_id.clone(), *row)),
             Row::OutgoingGone(id) => drop(self.outgoing.remove(&id)),
         }
@@ -78,6 +81,7 @@ impl Disk {
             account: self.account.clone(),
             places: self.places.values().cloned().collect(),
             outgoing,
+            was_left_open: false,
         }
     }
 

@@ -7,7 +7,8 @@ use nightjar_session::Input as ServerInput;
 use nightjar_wire::Kind;
 
 use super::play::{Stage, group, uid};
-use crate::{Event, Input, Listed};
+use super::server::conversations;
+use crate::{Event, Input, Listed, State};
 
 fn lists_of_everything(stage: &mut Stage) {
     let server = &mut stage.server;
@@ -87,6 +88,48 @@ fn a_list_the_server_forgot_begins_anew_and_what_it_does_not_name_goes_at_its_en
     stage.everything_arrives();
     assert_eq!(stage.disk.listed(), EVERYTHING[1..]);
     assert!(stage.has_event(|event| *event == Event::Relisted));
+}
+
+#[test]
+fn a_server_that_takes_no_token_of_its_own_is_not_asked_without_end() {
+    let mut stage = online_with_everything();
+    (stage.server.page_max, stage.server.refuses_tokens) = (Some(1), true);
+    stage.cut();
+    let before = stage.server.lists;
+    for _ in 0..40 {
+        while stage.server_reads() || stage.client_reads() || stage.commits() {}
+        stage.time_passes(250);
+    }
+    assert_eq!(stage.server.lists - before, 4, "at 0, 1, 3 and 7 s");
+    assert_eq!(stage.client.state(), State::OnlineFg, "the list is not waited for");
+    (stage.server.page_max, stage.server.refuses_tokens) = (None, false);
+    stage.time_passes(8_000);
+    stage.everything_arrives();
+    assert_eq!(stage.disk.listed(), EVERYTHING);
+}
+
+#[test]
+fn a_conversation_that_a_whole_list_does_not_name_goes_with_it_and_its_messages_stay() {
+    let mut stage = Stage::new();
+    let [(_, direct), (_, owls)] = conversations();
+    for conversation in [&direct, &owls] {
+        stage.server.alice_writes(conversation, stage.now);
+    }
+    stage.happens(Input::Start);
+    stage.everything_arrives();
+    assert_eq!(stage.disk.places.len(), 2);
+    stage.server.forget_conversation(&owls);
+    stage.server.forgotten = u64::MAX;
+    stage.cut();
+    stage.everything_arrives();
+    assert_eq!(stage.disk.places.keys().collect::<Vec<_>>(), [&direct]);
+    assert!(!stage.client.places.contains_key(&owls));
+    assert!(stage.disk.has(&owls, 1), "it was the user's to see");
+    assert!(stage.has_event(|event| *event == Event::Relisted));
+    // What comes of it while a list is under way belongs to that list.
+    stage.server.alice_writes(&owls, stage.now);
+    stage.everything_arrives();
+    assert!(stage.disk.places.contains_key(&owls));
 }
 
 #[test]

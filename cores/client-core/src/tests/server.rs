@@ -47,6 +47,10 @@ pub(super) struct Server {
     listed: BTreeMap<ListKey, (u64, Listed)>,
     /// Versions up to here are forgotten: tokens that are older are too old.
     pub(super) forgotten: u64,
+    /// No token is good enough.
+    pub(super) refuses_tokens: bool,
+    /// Whole lists that were begun.
+    pub(super) lists: u32,
     /// A page of the lists has at most so many items.
     pub(super) page_max: Option<usize>,
     pub(super) owed_withdrawals: BTreeSet<NotificationId>,
@@ -357,7 +361,8 @@ impl Server {
             Some(None) => (since.as_deref().map(parse).transpose()?, 0),
             None => (None, self.forgotten),
         };
-        if since.is_some_and(|since| since.max(base) < self.forgotten) {
+        self.lists += u32::from(since.is_none());
+        if since.is_some_and(|since| self.refuses_tokens || since.max(base) < self.forgotten) {
             return Err(Reject::TooOld);
         }
         let (point, limit) = (since.unwrap_or(0), self.page_max.unwrap_or(limit));
@@ -406,6 +411,12 @@ impl Server {
         self.contact_is(name, ContactState::None);
         self.listed.remove(&("contact", name.to_owned()));
         self.forgotten = self.bv;
+    }
+
+    /// The conversation is not listed any more.
+    pub(super) fn forget_conversation(&mut self, conversation: &ConversationId) {
+        self.versions.remove(conversation);
+        self.log.remove(conversation);
     }
 
     /// Another life of the server: the same lists from here on count from the beginning.

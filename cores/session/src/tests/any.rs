@@ -40,6 +40,7 @@ fn packets() -> impl Strategy<Value = Line> {
                 grace_ms: Some(seq as i64),
                 conversation: flag.then(|| conversation.clone()),
                 order: other,
+                heartbeat_s: flag.then_some(seq as u32),
             };
             let history = body::History {
                 conversation: conversation.clone(),

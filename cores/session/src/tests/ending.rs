@@ -146,7 +146,6 @@ fn a_drain_waits_for_the_answers() {
         let serial = stage.asks(Kind::Send, Body::Send(send_body()));
         let (id, _) = stage.lanes_get();
         stage.happens(Input::Drain { reconnect_after_ms: 700 });
-        assert!(!stage.session.wants_input());
         stage.alice_writes(1);
         stage.nothing_more();
         stage.lanes_say(id, Ok(sent(2, false)));
@@ -167,6 +166,59 @@ fn a_drain_does_not_wait_longer_than_two_seconds() {
         stage.time_passes(1_999);
         stage.nothing_more();
         stage.time_passes(1);
+        assert_eq!(stage.client_hears_bye().reason, "drain");
+        stage.ends(1_000);
+    });
+}
+
+/// What is on the screen and not acknowledged would be pushed.
+#[test]
+fn a_drain_waits_for_the_acknowledgement_of_what_was_delivered() {
+    in_both_forms(|stage| {
+        let mut stage = stage.joined();
+        stage.alice_writes(1);
+        assert_eq!(stage.client_gets(), [1]);
+        stage.happens(Input::Drain { reconnect_after_ms: 700 });
+        assert!(stage.session.wants_input());
+        stage.nothing_more();
+        stage.tells(Kind::Ack, ack_body(1, 1));
+        let (id, command) = stage.lanes_get();
+        assert!(matches!(command, Command::Ack(_)), "{command:?}");
+        stage.nothing_more();
+        stage.lanes_say(id, Ok(Reply::Done));
+        assert_eq!(stage.client_hears_bye().reason, "drain");
+        stage.ends(1_000);
+    });
+}
+
+#[test]
+fn a_drain_waits_half_a_second_for_a_client_that_acknowledges_nothing() {
+    in_both_forms(|stage| {
+        let mut stage = stage.joined();
+        stage.alice_writes(1);
+        assert_eq!(stage.client_gets(), [1]);
+        stage.happens(Input::Drain { reconnect_after_ms: 700 });
+        stage.time_passes(499);
+        stage.nothing_more();
+        stage.time_passes(1);
+        assert_eq!(stage.client_hears_bye().reason, "drain");
+        stage.ends(1_000);
+    });
+}
+
+#[test]
+fn a_draining_server_takes_nothing_new() {
+    in_both_forms(|stage| {
+        let mut stage = stage.joined();
+        let first = stage.asks(Kind::Send, Body::Send(send_body()));
+        let (id, _) = stage.lanes_get();
+        stage.happens(Input::Drain { reconnect_after_ms: 700 });
+        let second = stage.asks(Kind::Send, Body::Send(send_body()));
+        stage.client_hears_refusal(second, Reject::Draining);
+        stage.tells(Kind::Typing, Body::Typing(Default::default()));
+        stage.nothing_more();
+        stage.lanes_say(id, Ok(sent(2, false)));
+        stage.client_hears_answer(first);
         assert_eq!(stage.client_hears_bye().reason, "drain");
         stage.ends(1_000);
     });

@@ -10,7 +10,7 @@ use nightjar_model::{
 use rusqlite::{Error, OptionalExtension, Params, Row, Transaction, params};
 
 use crate::store::read::{id, message, unknown, unsigned};
-use crate::store::write::signed;
+use crate::store::write::{message_columns, message_values, put_message, signed};
 
 type Result<T> = rusqlite::Result<T>;
 
@@ -157,20 +157,7 @@ impl LedgerRows for Rows<'_> {
         rows_max: usize,
     ) -> Result<()> {
         for row in messages {
-            self.execute(
-                "INSERT INTO spool (conversation, seq, message_id, sender, client_msg_id, at,
-                     content, alert) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)",
-                params![
-                    row.conversation.as_str(),
-                    signed(row.seq),
-                    row.message_id.as_bytes(),
-                    row.from.as_str(),
-                    row.client_msg_id.as_str(),
-                    signed(row.at.0),
-                    row.content.as_ref(),
-                    row.alert,
-                ],
-            )?;
+            put_message(self.0, concat!("INSERT INTO spool", message_values!()), row)?;
         }
         self.execute(
             "DELETE FROM spool WHERE number IN (SELECT number FROM spool
@@ -189,8 +176,7 @@ impl LedgerRows for Rows<'_> {
 
     fn spooled(&mut self) -> Result<(Vec<Arc<MessageRow>>, u64)> {
         let messages = self.all(
-            "SELECT conversation, seq, message_id, sender, client_msg_id, at, content, alert
-                 FROM spool ORDER BY number",
+            concat!("SELECT ", message_columns!(), " FROM spool ORDER BY number"),
             [],
             |row| message(row).map(Arc::new),
         )?;

@@ -18,6 +18,7 @@ const STEPS: &[&str] = &[
     include_str!("format_2.sql"),
     include_str!("format_3.sql"),
     include_str!("format_4.sql"),
+    include_str!("format_5.sql"),
 ];
 
 /// Opens or creates the file and brings it to the newest format.
@@ -35,6 +36,11 @@ pub(super) fn open(path: &Path) -> Result<Connection, StoreError> {
     check(path, &connection)?;
     set_up(&mut connection).map_err(|error| StoreError::of(path, "set up", error))?;
     Ok(connection)
+}
+
+/// Whether whoever had it open last ended without closing it: then commits are still in the log.
+pub(super) fn was_left_open(path: &Path) -> bool {
+    std::fs::metadata(log_of(path)).is_ok_and(|log| log.len() > 0)
 }
 
 /// Joins the log into the file and gives the descriptors back.
@@ -110,7 +116,6 @@ pub(crate) fn make_private(_: &Path) -> Result<(), StoreError> {
 }
 
 /// Where SQLite keeps the commits that are not in the file yet.
-#[cfg(unix)]
 pub(super) fn log_of(path: &Path) -> std::path::PathBuf {
     let mut log = path.as_os_str().to_owned();
     log.push("-wal");

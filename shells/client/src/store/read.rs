@@ -12,17 +12,18 @@ use rusqlite::types::Type;
 use rusqlite::{Connection, Error, OptionalExtension, Params, Row, params};
 
 use super::Owner;
+use super::write::message_columns;
 
 pub(super) type Result<T> = rusqlite::Result<T>;
 
 /// What a client starts with.
-pub(super) fn restored(from: &Connection) -> Result<Restored> {
+pub(super) fn restored(from: &Connection, was_left_open: bool) -> Result<Restored> {
     Ok(Restored {
         account: account(from)?.unwrap_or_default(),
         places: rows(
             from,
-            "SELECT conversation, stored, pieces, guessed_above, proven, surfaced, read_told, head,
-                 unread, mentions, read FROM places ORDER BY changed DESC LIMIT ?1",
+            "SELECT conversation, stored, pieces, guessed_above, proven, surfaced, read_told, list,
+                 head, unread, mentions, read FROM places ORDER BY changed DESC LIMIT ?1",
             params![defaults::PLACES_MAX],
             place,
         )?,
@@ -33,6 +34,7 @@ pub(super) fn restored(from: &Connection) -> Result<Restored> {
             params![],
             outgoing,
         )?,
+        was_left_open,
     })
 }
 
@@ -70,8 +72,11 @@ pub(super) fn messages(
     let before = before.map_or(i64::MAX, |seq| i64::try_from(seq).unwrap_or(i64::MAX));
     let mut found = rows(
         from,
-        "SELECT conversation, seq, message_id, sender, client_msg_id, at, content, alert
-             FROM messages WHERE conversation = ?1 AND seq < ?2 ORDER BY seq DESC LIMIT ?3",
+        concat!(
+            "SELECT ",
+            message_columns!(),
+            " FROM messages WHERE conversation = ?1 AND seq < ?2 ORDER BY seq DESC LIMIT ?3"
+        ),
         params![conversation.as_str(), before, limit],
         message,
     )?;
@@ -116,7 +121,7 @@ fn unreadable(column: usize, error: impl std::error::Error + Send + Sync + 'stat
 
 fn account(from: &Connection) -> Result<Option<AccountRow>> {
     let sql = "SELECT resume, sync, said_hello, is_synced, unread, bv, app_order_end,
-        owes_unbind, list, is_listing FROM account";
+        owes_unbind, list, is_listing, is_leaving FROM account";
     from.query_row(sql, [], |row| {
         Ok(AccountRow {
             resume: row.get::<_, Option<String>>(0)?.map(Secret::new),
@@ -129,6 +134,7 @@ fn account(from: &Connection) -> Result<Option<AccountRow>> {
             owes_unbind: row.get::<_, Option<String>>(7)?.map(|token| Box::new(Secret::new(token))),
             list: row.get(8)?,
             is_listing: row.get(9)?,
+            is_leaving: row.get(10)?,
         })
     })
     .optional()
@@ -143,11 +149,12 @@ fn place(row: &Row<'_>) -> Result<PlaceRow> {
         proven: unsigned(row, 4)?,
         surfaced: unsigned(row, 5)?,
         read_told: unsigned(row, 6)?,
+        list: row.get(7)?,
         standing: Standing {
-            head: unsigned(row, 7)?,
-            unread: unsigned(row, 8)?,
-            mentions: unsigned(row, 9)?,
-            read: unsigned(row, 10)?,
+            head: unsigned(row, 8)?,
+            unread: unsigned(row, 9)?,
+            mentions: unsigned(row, 10)?,
+            read: unsigned(row, 11)?,
         },
     })
 }

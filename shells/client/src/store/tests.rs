@@ -49,6 +49,7 @@ fn place(peer: &str, stored: Seq) -> PlaceRow {
         proven: stored.saturating_sub(1),
         surfaced: stored.saturating_sub(2),
         read_told: stored.saturating_sub(3),
+        list: 2,
         standing: Standing { head: u64::MAX, unread: 4, mentions: 1, read: 2 },
     }
 }
@@ -87,6 +88,7 @@ fn account(unread: u64) -> AccountRow {
         owes_unbind: Some(Box::new(Secret::new("login-secret".into()))),
         list: 4,
         is_listing: true,
+        is_leaving: true,
     }
 }
 
@@ -144,6 +146,7 @@ async fn reopening_gives_back_exactly_what_was_committed() {
             outgoing(2, Target::Group(GroupId::parse("team").unwrap())),
             outgoing(6, Target::User(uid("carol"))),
         ],
+        was_left_open: false,
     };
     let mut rows = vec![Row::Account(Box::new(account(4)))];
     rows.extend(expected.places.iter().rev().map(|row| Row::Place(Box::new(row.clone()))));
@@ -402,7 +405,7 @@ async fn a_file_of_a_later_version_is_refused_and_not_touched() {
     let before = std::fs::read(&path).unwrap();
 
     let error = refusal(&path).await;
-    assert!(matches!(error, StoreError::Newer { found: 99, known: 4, .. }), "{error}");
+    assert!(matches!(error, StoreError::Newer { found: 99, known: 5, .. }), "{error}");
     assert!(error.to_string().contains("install the version that wrote it"), "{error}");
     assert_eq!(std::fs::read(&path).unwrap(), before);
 }

@@ -58,8 +58,9 @@ pub(super) fn spawn(
 }
 
 fn open(path: &Path) -> Result<(Connection, Restored), StoreError> {
+    let was_left_open = file::was_left_open(path);
     let connection = file::open(path)?;
-    let restored = read::restored(&connection);
+    let restored = read::restored(&connection, was_left_open);
     let restored = restored.map_err(|error| StoreError::of(path, "read", error))?;
     Ok((connection, restored))
 }

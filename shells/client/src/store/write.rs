@@ -9,6 +9,21 @@ use rusqlite::{Connection, ToSql, Transaction, TransactionBehavior, params};
 
 use super::{Owner, lists};
 
+/// The columns of a message, as [`super::read::message`] reads them and [`put_message`] writes them.
+macro_rules! message_columns {
+    () => {
+        "conversation, seq, message_id, sender, client_msg_id, at, content, alert"
+    };
+}
+
+macro_rules! message_values {
+    () => {
+        concat!(" (", message_columns!(), ") VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)")
+    };
+}
+
+pub(crate) use {message_columns, message_values};
+
 /// The first who comes owns the file.
 pub(super) fn claim(connection: &Connection, owner: &Owner) -> rusqlite::Result<()> {
     let sql = "INSERT OR IGNORE INTO owner (one, uid, device_id) VALUES (1, ?1, ?2)";
@@ -34,7 +49,10 @@ fn put(to: &Transaction<'_>, row: &Row) -> rusqlite::Result<()> {
         Row::Recalled { conversation, seq, by } => recalled(to, conversation.as_str(), *seq, by),
         Row::Amendment(row) => amendment(to, row),
         Row::Listed { list, item } => lists::put(to, *list, item),
-        Row::Swept(list) => lists::sweep(to, *list),
+        Row::Swept(list) => {
+            sweep(to, *list)?;
+            lists::sweep(to, *list)
+        }
         Row::Outgoing(row) => outgoing(to, row),
         Row::OutgoingGone(id) => {
             execute(to, "DELETE FROM outgoing WHERE client_msg_id = ?1", params![id.as_str()])
@@ -67,8 +85,8 @@ fn account(to: &Transaction<'_>, row: &AccountRow) -> rusqlite::Result<()> {
     execute(
         to,
         "INSERT OR REPLACE INTO account (one, resume, sync, said_hello, is_synced, unread, bv,
-             app_order_end, owes_unbind, list, is_listing)
-             VALUES (1, ?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)",
+             app_order_end, owes_unbind, list, is_listing, is_leaving)
+             VALUES (1, ?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11)",
         params![
             row.resume.as_ref().map(|resume| resume.expose().as_str()),
             row.sync,
@@ -80,6 +98,7 @@ fn account(to: &Transaction<'_>, row: &AccountRow) -> rusqlite::Result<()> {
             row.owes_unbind.as_ref().map(|token| token.expose().as_str()),
             row.list,
             row.is_listing,
+            row.is_leaving,
         ],
     )
 }
@@ -98,12 +117,23 @@ fn conversation(to: &Transaction<'_>, row: &ConversationRow) -> rusqlite::Result
     )
 }
 
+/// What the list does not name is no conversation any more; its messages stay.
+fn sweep(to: &Transaction<'_>, list: u32) -> rusqlite::Result<()> {
+    execute(
+        to,
+        "DELETE FROM conversations WHERE conversation IN
+             (SELECT conversation FROM places WHERE list < ?1)",
+        params![list],
+    )?;
+    execute(to, "DELETE FROM places WHERE list < ?1", params![list])
+}
+
 fn place(to: &Transaction<'_>, row: &PlaceRow) -> rusqlite::Result<()> {
     execute(
         to,
         "INSERT OR REPLACE INTO places (conversation, stored, pieces, guessed_above, proven,
-             surfaced, read_told, head, unread, mentions, read)
-             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11)",
+             surfaced, read_told, list, head, unread, mentions, read)
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12)",
         params![
             row.conversation.as_str(),
             signed(row.stored),
@@ -112,6 +142,7 @@ fn place(to: &Transaction<'_>, row: &PlaceRow) -> rusqlite::Result<()> {
             signed(row.proven),
             signed(row.surfaced),
             signed(row.read_told),
+            row.list,
             signed(row.standing.head),
             signed(row.standing.unread),
             signed(row.standing.mentions),
@@ -121,10 +152,18 @@ fn place(to: &Transaction<'_>, row: &PlaceRow) -> rusqlite::Result<()> {
 }
 
 fn message(to: &Transaction<'_>, row: &MessageRow) -> rusqlite::Result<()> {
+    put_message(to, concat!("INSERT OR IGNORE INTO messages", message_values!()), row)
+}
+
+/// Writes a message with a statement that ends in [`message_values`].
+pub(crate) fn put_message(
+    to: &Transaction<'_>,
+    sql: &str,
+    row: &MessageRow,
+) -> rusqlite::Result<()> {
     execute(
         to,
-        "INSERT OR IGNORE INTO messages (conversation, seq, message_id, sender, client_msg_id, at,
-             content, alert) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)",
+        sql,
         params![
             row.conversation.as_str(),
             signed(row.seq),

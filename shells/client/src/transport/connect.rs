@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use futures_util::StreamExt;
 use futures_util::stream::FuturesUnordered;
-use nightjar_client_core::{Addresses, Race, Turn, defaults};
+use nightjar_client_core::{Addresses, ConnectPhase, Race, Turn, defaults};
 use nightjar_model::Mono;
 use rustls::{ClientConfig, RootCertStore};
 use rustls_pki_types::pem::{self, PemObject};
@@ -110,6 +110,18 @@ pub enum ConnectError {
         /// How long was waited, in milliseconds.
         within_ms: u128,
     },
+}
+
+impl ConnectError {
+    /// What the attempt did not get over, if that is known.
+    pub(crate) fn phase(&self) -> Option<ConnectPhase> {
+        Some(match self {
+            Self::Lookup { .. } => ConnectPhase::Name,
+            Self::Unreachable { .. } => ConnectPhase::Reach,
+            Self::Name { .. } | Self::Tls { .. } | Self::WebSocket { .. } => ConnectPhase::Tls,
+            Self::TooSlow { .. } => return None,
+        })
+    }
 }
 
 /// A byte stream, encrypted or not.

@@ -132,7 +132,7 @@ proptest! {
         let json = packet.to_json();
         let value: serde_json::Value = serde_json::from_str(&json).unwrap();
         prop_assert_eq!(value["body"]["seq"].as_u64(), Some(seq));
-        let state = body::AppState { state: "background".into(), grace_ms, conversation: None, order: bv };
+        let state = body::AppState { state: "background".into(), grace_ms, conversation: None, order: bv, heartbeat_s: grace_ms.map(|ms| ms as u32) };
         both(&Packet::request(1, Kind::AppState, Body::AppState(state)), Side::Server)?;
     }
 

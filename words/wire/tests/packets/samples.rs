@@ -74,6 +74,7 @@ fn session() -> Vec<Sample> {
         client: some("example 1.0"),
         protocol: Some(1),
         grace_ms: Some(-1),
+        heartbeat_s: None,
     };
     let limits = body::Limits {
         packet_bytes: 1 << 20,
@@ -100,6 +101,7 @@ fn session() -> Vec<Sample> {
         grace_ms: Some(25_000),
         conversation: some("d:alice:bob"),
         order: 12,
+        heartbeat_s: None,
     };
     let bye = body::Bye {
         reason: text("drain"),
