@@ -3,7 +3,8 @@
 //!
 //! Deliberately absent: whether and when to push, order, retries, the life of a token. A provider
 //! gets one [`PushRequest`] and gives one [`Answer`]; it repeats a request by itself only where
-//! the provider certainly did not process it (a stale key token, a stream refused by GOAWAY).
+//! the provider certainly did not process it (a stale key token, a stream refused by GOAWAY, a
+//! field it refused), and then once.
 //!
 //! Nothing here logs a token, a title, a body or a key.
 //!
