@@ -9,8 +9,8 @@ use serde::{Deserialize, Deserializer, Serialize};
 
 use crate::transport::Origin;
 use crate::{
-    HuaweiConfig, KeyFile, MeizuConfig, OppoConfig, UnifiedPushConfig, VivoConfig, WebPushConfig,
-    XiaomiConfig,
+    HarmonyConfig, HonorConfig, HuaweiConfig, KeyFile, MeizuConfig, OppoConfig, UnifiedPushConfig,
+    VivoConfig, WebPushConfig, XiaomiConfig,
 };
 
 /// The named credentials of every provider. All maps are empty by default.
@@ -21,6 +21,10 @@ pub struct PushConfig {
     pub apns: BTreeMap<String, ApnsConfig>,
     /// `[push.fcm.NAME]`.
     pub fcm: BTreeMap<String, FcmConfig>,
+    /// `[push.honor.NAME]`.
+    pub honor: BTreeMap<String, HonorConfig>,
+    /// `[push.harmony.NAME]`.
+    pub harmony: BTreeMap<String, HarmonyConfig>,
     /// `[push.huawei.NAME]`.
     pub huawei: BTreeMap<String, HuaweiConfig>,
     /// `[push.xiaomi.NAME]`.

@@ -8,8 +8,8 @@ use nightjar_push::{Answer, Outcome, PushRequest};
 
 use crate::clock::wall_now;
 use crate::{
-    Apns, Fcm, Health, Huawei, Meizu, Oppo, Provider, ProviderConfigError, PushConfig, Vivo,
-    WebPush, Xiaomi,
+    Apns, Fcm, Harmony, Health, Honor, Huawei, Meizu, Oppo, Provider, ProviderConfigError,
+    PushConfig, Vivo, WebPush, Xiaomi,
 };
 
 /// Providers by (provider, credential). Clones share them, and what one changes all see: a
@@ -38,6 +38,12 @@ impl Providers {
         }
         for (name, table) in &config.huawei {
             providers.insert(name, Arc::new(Huawei::open(name, table)?));
+        }
+        for (name, table) in &config.harmony {
+            providers.insert(name, Arc::new(Harmony::open(name, table)?));
+        }
+        for (name, table) in &config.honor {
+            providers.insert(name, Arc::new(Honor::open(name, table)?));
         }
         for (name, table) in &config.fcm {
             providers.insert(name, Arc::new(Fcm::open(name, table)?));

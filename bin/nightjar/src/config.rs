@@ -8,8 +8,8 @@ use figment::Figment;
 use figment::providers::{Env, Format, Serialized, Toml};
 use nightjar_model::{PushChoice, Secret, WallMs, Webhook};
 use nightjar_providers::{
-    ApnsConfig, FcmConfig, HuaweiConfig, MeizuConfig, OppoConfig, Providers, PushConfig,
-    UnifiedPushConfig, VivoConfig, WebPushConfig, XiaomiConfig,
+    ApnsConfig, FcmConfig, HarmonyConfig, HonorConfig, HuaweiConfig, MeizuConfig, OppoConfig,
+    Providers, PushConfig, UnifiedPushConfig, VivoConfig, WebPushConfig, XiaomiConfig,
 };
 use nightjar_push::{FieldError, choice_from_json};
 use serde::{Deserialize, Serialize};
@@ -155,6 +155,10 @@ pub(crate) struct PushSection {
     pub(crate) apns: BTreeMap<String, ApnsConfig>,
     /// `[push.fcm.NAME]`.
     pub(crate) fcm: BTreeMap<String, FcmConfig>,
+    /// `[push.honor.NAME]`.
+    pub(crate) honor: BTreeMap<String, HonorConfig>,
+    /// `[push.harmony.NAME]`.
+    pub(crate) harmony: BTreeMap<String, HarmonyConfig>,
     /// `[push.huawei.NAME]`.
     pub(crate) huawei: BTreeMap<String, HuaweiConfig>,
     /// `[push.webpush.NAME]`.
@@ -179,6 +183,8 @@ impl Default for PushSection {
             display: "preview".into(),
             apns: BTreeMap::new(),
             fcm: BTreeMap::new(),
+            honor: BTreeMap::new(),
+            harmony: BTreeMap::new(),
             huawei: BTreeMap::new(),
             webpush: BTreeMap::new(),
             unifiedpush: BTreeMap::new(),
@@ -258,6 +264,8 @@ impl PushSection {
         PushConfig {
             apns: self.apns.clone(),
             fcm: self.fcm.clone(),
+            honor: self.honor.clone(),
+            harmony: self.harmony.clone(),
             huawei: self.huawei.clone(),
             xiaomi: self.xiaomi.clone(),
             vivo: self.vivo.clone(),

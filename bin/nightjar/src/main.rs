@@ -5,6 +5,7 @@
 mod banner;
 mod bench;
 mod config;
+mod fake_vendors;
 mod listen;
 mod metrics;
 mod serve;
@@ -65,6 +66,8 @@ enum Verb {
     },
     /// Load a server and print what it costs, as one JSON object.
     Bench(Box<nightjar_load::BenchOptions>),
+    /// Run a recording server of every push vendor on loopback, and print where they are.
+    FakeVendors,
 }
 
 #[derive(Args, Default)]
@@ -95,6 +98,7 @@ fn main() -> ExitCode {
         Verb::Export { data_dir, out } => stores::export(&data_dir, &out),
         Verb::Import { data_dir, input } => stores::import(&data_dir, &input),
         Verb::Bench(options) => bench::bench(*options),
+        Verb::FakeVendors => fake_vendors::fake_vendors(),
     };
     match done {
         Ok(()) => ExitCode::SUCCESS,

@@ -12,6 +12,9 @@
 mod apns;
 mod bearer;
 mod fcm;
+mod fleet;
+mod harmony;
+mod honor;
 mod huawei;
 mod jwt;
 pub mod keys;
@@ -27,6 +30,9 @@ mod xiaomi;
 
 pub use apns::{ApnsServer, ConnectionSeen, KEY_ID, TEAM_ID, TOPIC};
 pub use fcm::{FcmServer, PROJECT_ID};
+pub use fleet::Fleet;
+pub use harmony::{HARMONY_CLIENT_ID, HARMONY_PROJECT_ID, HarmonyServer};
+pub use honor::{HONOR_APP_ID, HONOR_CLIENT_ID, HONOR_CLIENT_SECRET, HonorServer};
 pub use huawei::{
     HUAWEI_APP_ID, HUAWEI_APP_SECRET, HUAWEI_PROJECT_ID, HuaweiServer, huawei_signature,
 };

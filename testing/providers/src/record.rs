@@ -1,9 +1,11 @@
 //! What a server has seen.
 
 use std::collections::BTreeMap;
-use std::time::SystemTime;
+use std::time::{SystemTime, UNIX_EPOCH};
 
-use serde_json::Value;
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use serde_json::{Value, json};
 use tokio::sync::watch;
 
 use crate::Token;
@@ -29,7 +31,27 @@ pub struct Recorded {
     pub signed: Option<Token>,
 }
 
+/// The most requests that are kept; of more the older half is forgotten.
+const REQUESTS_MAX: usize = 100_000;
+
 impl Recorded {
+    /// The request as JSON, for who reads the record over HTTP. A body that is no text is base64.
+    pub(crate) fn told(&self) -> Value {
+        let at = self.at.duration_since(UNIX_EPOCH).unwrap_or_default().as_millis();
+        let (kind, body) = match std::str::from_utf8(&self.body) {
+            Ok(text) => ("body", text.to_owned()),
+            Err(_) => ("body_base64", STANDARD.encode(&self.body)),
+        };
+        json!({
+            "at": u64::try_from(at).unwrap_or(u64::MAX),
+            "method": self.method,
+            "path": self.path,
+            "headers": self.headers,
+            "token": self.token,
+            kind: body,
+        })
+    }
+
     /// A header, or an empty text.
     #[must_use]
     pub fn header(&self, name: &str) -> &str {
@@ -63,7 +85,17 @@ impl Default for Record {
 
 impl Record {
     pub(crate) fn push(&self, request: Recorded) {
-        self.requests.send_modify(|requests| requests.push(request));
+        self.requests.send_modify(|requests| {
+            if requests.len() >= REQUESTS_MAX {
+                requests.drain(..REQUESTS_MAX / 2);
+            }
+            requests.push(request);
+        });
+    }
+
+    /// Everything so far as JSON.
+    pub(crate) fn told(&self) -> Vec<Value> {
+        self.requests.borrow().iter().map(Recorded::told).collect()
     }
 
     /// Everything so far.

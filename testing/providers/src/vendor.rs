@@ -1,8 +1,10 @@
 //! The server under every vendor that speaks HTTP/1.1 or HTTP/2 with prior knowledge.
 
+use std::collections::BTreeMap;
 use std::fmt::Debug;
 use std::io;
 use std::net::SocketAddr;
+use std::ops::RangeInclusive;
 use std::sync::Arc;
 use std::time::SystemTime;
 
@@ -13,7 +15,7 @@ use hyper::body::Incoming;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioExecutor, TokioIo};
 use hyper_util::server::conn::auto;
-use serde_json::Value;
+use serde_json::{Value, json};
 use tokio::net::TcpListener;
 use tokio::task::JoinSet;
 
@@ -23,6 +25,9 @@ use crate::{Record, Recorded, Script, Token};
 
 /// The most bytes of a request a server reads.
 const BODY_BYTES_MAX: usize = 64 << 10;
+
+/// Where the record can be read as JSON; it is not recorded itself.
+const RECORD_PATH: &str = "/_requests";
 
 /// What one vendor's page says.
 pub(crate) trait Vendor: Debug + Send + Sync + 'static {
@@ -157,6 +162,10 @@ async fn answer(
     let (head, body) = request.into_parts();
     let body = Limited::new(body, BODY_BYTES_MAX).collect().await.map_err(io::Error::other)?;
     let request = inner.recorded(connection, &head, body.to_bytes().to_vec());
+    if request.method == "GET" && request.path == RECORD_PATH {
+        let body = inner.told().to_string();
+        return Ok(Response::new(Full::new(body.into())));
+    }
     let (record, scripts) = match inner.vendor.is_fetch(&request.path) {
         true => (&inner.fetches, &inner.fetch_scripts),
         false => (&inner.sends, &inner.send_scripts),
@@ -183,6 +192,10 @@ async fn answer(
 }
 
 impl Inner {
+    fn told(&self) -> Value {
+        json!({ "requests": self.sends.told(), "token_requests": self.fetches.told() })
+    }
+
     fn recorded(&self, connection: usize, head: &request::Parts, body: Vec<u8>) -> Recorded {
         let mut request = Recorded {
             at: SystemTime::now(),
@@ -215,11 +228,6 @@ pub(crate) fn seconds(text: &str) -> Option<u64> {
     text.strip_suffix('s')?.parse().ok()
 }
 
-/// The fields of a form, in their order.
-pub(crate) fn form(body: &[u8]) -> Vec<(String, String)> {
-    form_urlencoded::parse(body).into_owned().collect()
-}
-
 /// The code of a rule, and what it is about.
 pub(crate) type Broken = (&'static str, &'static str);
 
@@ -234,4 +242,33 @@ pub(crate) fn first_broken<const N: usize>(
 /// Whether an optional field is as it must be where it is there.
 pub(crate) fn absent_or(value: &Value, is_right: impl Fn(&Value) -> bool) -> bool {
     value.is_null() || is_right(value)
+}
+
+/// Whether a value is a text with something in it.
+pub(crate) fn filled(value: &Value) -> bool {
+    value.as_str().is_some_and(|text| !text.is_empty())
+}
+
+/// Values that are one of these words.
+pub(crate) fn one_of(words: &[&str]) -> impl Fn(&Value) -> bool {
+    |value| value.as_str().is_some_and(|word| words.contains(&word))
+}
+
+/// Values that are whole numbers within a range.
+pub(crate) fn within(range: RangeInclusive<i64>) -> impl Fn(&Value) -> bool {
+    move |value| value.as_i64().is_some_and(|number| range.contains(&number))
+}
+
+/// Whether a form buys an access token with these (RFC 6749 §4.4), its fields in any order.
+pub(crate) fn buys_with_credentials(
+    form: &BTreeMap<String, String>,
+    client_id: &str,
+    client_secret: &str,
+) -> bool {
+    let expected = [
+        ("client_id", client_id),
+        ("client_secret", client_secret),
+        ("grant_type", "client_credentials"),
+    ];
+    form.iter().map(|(name, value)| (name.as_str(), value.as_str())).eq(expected)
 }

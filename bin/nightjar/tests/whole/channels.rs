@@ -7,7 +7,8 @@
 use std::ops::Deref;
 
 use nightjar_provider_servers::{
-    HuaweiServer, MeizuServer, OppoServer, Recorded, Script, VendorServer, VivoServer, XiaomiServer,
+    HarmonyServer, HonorServer, HuaweiServer, MeizuServer, OppoServer, Recorded, Script,
+    VendorServer, VivoServer, XiaomiServer,
 };
 use nightjar_whole::{Api, Login, within};
 use serde_json::{Value, json};
@@ -24,8 +25,23 @@ struct Channel {
     read: fn(&Recorded) -> Seen,
 }
 
-/// Whose vendor has no message without a notification.
-const WITHOUT_WITHDRAWAL: [&str; 3] = ["oppo", "vivo", "meizu"];
+/// How a vendor takes a notification back.
+enum Withdrawal {
+    /// A message that shows nothing, whose data part names it.
+    Message,
+    /// A request for that, under the number the alert had.
+    Revocation,
+    /// Not at all: the vendor has no message without a notification.
+    NotOffered,
+}
+
+fn withdrawal(provider: &str) -> Withdrawal {
+    match provider {
+        "oppo" | "vivo" | "meizu" => Withdrawal::NotOffered,
+        "harmony" => Withdrawal::Revocation,
+        _ => Withdrawal::Message,
+    }
+}
 
 /// What a request says.
 #[derive(Debug)]
@@ -48,6 +64,34 @@ async fn huawei() -> Channel {
         }
     };
     Channel { provider: "huawei", config: server.config("main"), server: Box::new(server), read }
+}
+
+async fn harmony() -> Channel {
+    let server = HarmonyServer::start().await;
+    let read = |request: &Recorded| {
+        let shown = &request.json()["payload"]["notification"];
+        Seen {
+            token: request.token.clone(),
+            title: shown["title"].clone(),
+            body: shown["body"].clone(),
+            data: shown["clickAction"]["data"].clone(),
+        }
+    };
+    Channel { provider: "harmony", config: server.config("main"), server: Box::new(server), read }
+}
+
+async fn honor() -> Channel {
+    let server = HonorServer::start().await;
+    let read = |request: &Recorded| {
+        let android = &request.json()["android"];
+        Seen {
+            token: request.token.clone(),
+            title: android["notification"]["title"].clone(),
+            body: android["notification"]["body"].clone(),
+            data: json_text(&android["data"]),
+        }
+    };
+    Channel { provider: "honor", config: server.config("main"), server: Box::new(server), read }
 }
 
 async fn xiaomi() -> Channel {
@@ -155,15 +199,26 @@ async fn carries_a_message_and_its_withdrawal(channel: Channel) {
     drop(phone);
     laptop.messages(1).await;
     laptop.read(&sent.conversation, sent.seq).await;
-    if WITHOUT_WITHDRAWAL.contains(&provider) {
-        let api = server.api();
-        let told = is_told(&api, &sent.message_id, "reject withdrawal_not_offered");
-        return within("the reason why nothing is taken back", told).await;
+    match withdrawal(provider) {
+        Withdrawal::Message => {
+            let withdraws = |seen: &Seen| names_withdrawn(&seen.data).contains(&nid);
+            let (_, seen) = channel.request("the withdrawal", withdraws).await;
+            assert_eq!((&seen.title, &seen.body), (&Value::Null, &Value::Null), "{seen:?}");
+            let data = |name: &str| text(&seen.data[name]);
+            assert_eq!((data("badge"), data("v")), ("0".into(), "1".into()));
+        }
+        Withdrawal::Revocation => {
+            let number = request.json()["payload"]["notification"]["notifyId"].clone();
+            assert!(number.is_u64(), "{request:?}");
+            let revokes = |all: &[Recorded]| all.iter().any(|one| one.json()["notifyId"] == number);
+            within("the revocation", channel.server.wait_until(revokes)).await;
+        }
+        Withdrawal::NotOffered => {
+            let api = server.api();
+            let told = is_told(&api, &sent.message_id, "reject withdrawal_not_offered");
+            within("the reason why nothing is taken back", told).await;
+        }
     }
-    let withdraws = |seen: &Seen| names_withdrawn(&seen.data).contains(&nid);
-    let (_, seen) = channel.request("the withdrawal", withdraws).await;
-    assert_eq!((&seen.title, &seen.body), (&Value::Null, &Value::Null), "{seen:?}");
-    assert_eq!((text(&seen.data["badge"]), text(&seen.data["v"])), ("0".into(), "1".into()));
 }
 
 /// What the vendor says of a token, and it is gone.
@@ -212,6 +267,16 @@ async fn huawei_carries_a_message_and_its_withdrawal() {
 }
 
 #[tokio::test]
+async fn harmony_carries_a_message_and_its_revocation() {
+    carries_a_message_and_its_withdrawal(harmony().await).await;
+}
+
+#[tokio::test]
+async fn honor_carries_a_message_and_its_withdrawal() {
+    carries_a_message_and_its_withdrawal(honor().await).await;
+}
+
+#[tokio::test]
 async fn xiaomi_carries_a_message_and_its_withdrawal() {
     carries_a_message_and_its_withdrawal(xiaomi().await).await;
 }
@@ -233,6 +298,10 @@ async fn meizu_carries_a_message() {
 
 #[tokio::test]
 async fn a_token_that_is_dead_goes_whatever_the_vendor_calls_it() {
+    let code = |code: &str| Script::status(200).json(&json!({ "code": code, "msg": "dead" }));
+    a_dead_token_is_unbound(huawei().await, code("80300007")).await;
+    a_dead_token_is_unbound(harmony().await, code("80300007")).await;
+    a_dead_token_is_unbound(honor().await, code("80300007")).await;
     a_dead_token_is_unbound(xiaomi().await, Script::xiaomi(10_029, "regid")).await;
     a_dead_token_is_unbound(oppo().await, Script::oppo(10_001, "unsubscribed")).await;
     a_dead_token_is_unbound(vivo().await, Script::vivo(10_302, "regId")).await;

@@ -27,6 +27,7 @@ mod rough;
 mod scene;
 mod signed_out;
 mod trace;
+mod vendors;
 mod webhooks;
 mod webpush;
 mod withdrawn;

@@ -4,7 +4,9 @@
 use serde_json::{Value, json};
 
 use super::{HUAWEI_APP_ID, HUAWEI_APP_SECRET, HUAWEI_PROJECT_ID};
-use crate::vendor::{Broken, absent_or, first_broken, form, only, seconds};
+use crate::vendor::{
+    Broken, absent_or, buys_with_credentials, filled, first_broken, one_of, only, seconds, within,
+};
 use crate::{Recorded, Script};
 
 const BODY_BYTES_MAX: usize = 4096;
@@ -35,6 +37,7 @@ const ANDROID: &[&str] = &[
     "target_user_type",
     "data",
     "notification",
+    "fast_app_target",
 ];
 const NOTIFICATION: &[&str] = &[
     "title",
@@ -61,19 +64,24 @@ const NOTIFICATION: &[&str] = &[
     "buttons",
     "auto_cancel",
     "use_default_vibrate",
+    "use_default_light",
+    "vibrate_config",
+    "light_settings",
+    "ticker",
+    "notify_summary",
+    "multi_lang_key",
+    "title_loc_key",
+    "title_loc_args",
+    "body_loc_key",
+    "body_loc_args",
     "image",
 ];
 
 /// Whether a request buys an access token as it should.
 pub(super) fn is_purchase(request: &Recorded) -> bool {
-    let expected = [
-        ("grant_type", "client_credentials"),
-        ("client_id", HUAWEI_APP_ID),
-        ("client_secret", HUAWEI_APP_SECRET),
-    ];
     request.method == "POST"
         && request.header("content-type").starts_with("application/x-www-form-urlencoded")
-        && form(&request.body) == expected.map(|(name, value)| (name.into(), value.into()))
+        && buys_with_credentials(&request.form(), HUAWEI_APP_ID, HUAWEI_APP_SECRET)
 }
 
 /// The answer to one that does not.
@@ -132,7 +140,6 @@ fn of_android(message: &Value) -> Option<Broken> {
     let android = &message["android"];
     let ttl_s = android["ttl"].as_str().map(seconds);
     let text = |value: &Value| value.is_string();
-    let collapses = |key: &Value| key.as_i64().is_some_and(|key| (-1..=100).contains(&key));
     let texts = ["data", "bi_tag", "receipt_id"].iter().all(|key| absent_or(&android[*key], text));
     let has_data = message["data"].is_string() || android["data"].is_string();
     let shown = &android["notification"];
@@ -140,7 +147,7 @@ fn of_android(message: &Value) -> Option<Broken> {
         (android.is_object() && only(android, ANDROID), "80100003", "android"),
         (ttl_s.is_none_or(|s| s.is_some_and(|s| s <= TTL_S_MAX)), "80100001", "ttl"),
         (ttl_s != Some(Some(0)), "80100004", "expired"),
-        (absent_or(&android["collapse_key"], collapses), "80100013", "collapse_key"),
+        (absent_or(&android["collapse_key"], within(-1..=100)), "80100013", "collapse_key"),
         (absent_or(&android["category"], one_of(CATEGORIES)), "80100001", "category"),
         (absent_or(&android["urgency"], one_of(&["HIGH", "NORMAL"])), "80100001", "urgency"),
         (texts, "80100001", "a text that is none"),
@@ -150,8 +157,8 @@ fn of_android(message: &Value) -> Option<Broken> {
 }
 
 fn of_notification(shown: &Value) -> Option<Broken> {
-    let filled = |key: &str| shown[key].as_str().is_some_and(|text| !text.is_empty());
-    let is_id = |id: &Value| id.as_i64().is_some_and(|id| (0..=i64::from(i32::MAX)).contains(&id));
+    let filled = |key: &str| filled(&shown[key]);
+    let is_id = within(0..=i64::from(i32::MAX));
     let is_big = shown["style"] != 1 || filled("big_title") && filled("big_body");
     let importance = absent_or(&shown["importance"], one_of(&["LOW", "NORMAL"]));
     first_broken([
@@ -176,15 +183,8 @@ fn is_click(action: &Value) -> bool {
 }
 
 fn is_badge(badge: &Value) -> bool {
-    let within = |key: &str, low: u64| {
-        absent_or(&badge[key], |n| n.as_u64().is_some_and(|n| (low..=99).contains(&n)))
-    };
-    badge["class"].as_str().is_some_and(|class| !class.is_empty())
-        && within("add_num", 1)
-        && within("set_num", 0)
+    filled(&badge["class"])
+        && absent_or(&badge["add_num"], within(1..=99))
+        && absent_or(&badge["set_num"], within(0..=99))
         && only(badge, &["add_num", "set_num", "class"])
-}
-
-fn one_of(words: &[&str]) -> impl Fn(&Value) -> bool {
-    |value| value.as_str().is_some_and(|word| words.contains(&word))
 }
