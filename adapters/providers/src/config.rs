@@ -9,8 +9,8 @@ use serde::{Deserialize, Deserializer, Serialize};
 
 use crate::transport::Origin;
 use crate::{
-    HarmonyConfig, HonorConfig, HuaweiConfig, KeyFile, MeizuConfig, OppoConfig, UnifiedPushConfig,
-    VivoConfig, WebPushConfig, XiaomiConfig,
+    HarmonyConfig, HonorConfig, HuaweiConfig, JpushConfig, KeyFile, MeizuConfig, OppoConfig,
+    UnifiedPushConfig, VivoConfig, WebPushConfig, WebhookConfig, XiaomiConfig,
 };
 
 /// The named credentials of every provider. All maps are empty by default.
@@ -37,6 +37,10 @@ pub struct PushConfig {
     pub meizu: BTreeMap<String, MeizuConfig>,
     /// `[push.webpush.NAME]`.
     pub webpush: BTreeMap<String, WebPushConfig>,
+    /// `[push.jpush.NAME]`.
+    pub jpush: BTreeMap<String, JpushConfig>,
+    /// `[push.webhook.NAME]`.
+    pub webhook: BTreeMap<String, WebhookConfig>,
     /// `[push.unifiedpush.NAME]`.
     pub unifiedpush: BTreeMap<String, UnifiedPushConfig>,
 }
@@ -92,6 +96,14 @@ pub(crate) fn text_or_number<'de, D: Deserializer<'de>>(from: D) -> Result<Strin
         Given::Text(text) => text,
         Given::Number(number) => number.to_string(),
     })
+}
+
+/// The same, where it may be left out.
+pub(crate) fn some_text_or_number<'de, D>(from: D) -> Result<Option<String>, D::Error>
+where
+    D: Deserializer<'de>,
+{
+    text_or_number(from).map(Some)
 }
 
 /// A credential that cannot be used.

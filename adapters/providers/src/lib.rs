@@ -25,6 +25,7 @@ mod harmony;
 mod health;
 mod honor;
 mod huawei;
+mod jpush;
 mod jwt;
 mod key_file;
 #[cfg(test)]
@@ -44,6 +45,7 @@ mod samples;
 mod text;
 mod transport;
 mod vivo;
+mod webhook;
 mod webpush;
 mod xiaomi;
 
@@ -61,6 +63,7 @@ pub use harmony::{Harmony, HarmonyConfig};
 pub use health::{Failure, Health};
 pub use honor::{Honor, HonorConfig};
 pub use huawei::{Huawei, HuaweiConfig};
+pub use jpush::{Jpush, JpushConfig};
 pub use key_file::KeyFile;
 pub use meizu::{Meizu, MeizuConfig};
 pub use opening::{OpenError, open_one, shown};
@@ -68,6 +71,7 @@ pub use oppo::{Oppo, OppoConfig};
 pub use providers::Providers;
 pub use receipt::{RECEIPTS_MAX, Receipt, ReceiptError, ReceiptEvent, ReceiptRequest};
 pub use vivo::{Vivo, VivoConfig};
+pub use webhook::{Webhook, WebhookConfig};
 pub use webpush::{UnifiedPushConfig, WebPush, WebPushConfig};
 pub use xiaomi::{Xiaomi, XiaomiConfig};
 

@@ -8,8 +8,8 @@ use nightjar_push::{Answer, Outcome, PushRequest};
 
 use crate::clock::wall_now;
 use crate::{
-    Apns, Fcm, Harmony, Health, Honor, Huawei, Meizu, Oppo, Provider, ProviderConfigError,
-    PushConfig, Vivo, WebPush, Xiaomi,
+    Apns, Fcm, Harmony, Health, Honor, Huawei, Jpush, Meizu, Oppo, Provider, ProviderConfigError,
+    PushConfig, Vivo, WebPush, Webhook, Xiaomi,
 };
 
 /// Providers by (provider, credential). Clones share them, and what one changes all see: a
@@ -62,6 +62,12 @@ impl Providers {
         }
         for (name, table) in &config.webpush {
             providers.insert(name, Arc::new(WebPush::open(name, table)?));
+        }
+        for (name, table) in &config.jpush {
+            providers.insert(name, Arc::new(Jpush::open(name, table)?));
+        }
+        for (name, table) in &config.webhook {
+            providers.insert(name, Arc::new(Webhook::open(name, table)?));
         }
         for (name, table) in &config.unifiedpush {
             providers.insert(name, Arc::new(WebPush::open_unified(name, table)?));

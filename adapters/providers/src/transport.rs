@@ -15,7 +15,7 @@ use tokio::net::TcpStream;
 use tokio::time::timeout;
 use tokio_rustls::TlsConnector;
 
-pub(crate) use http_client::HttpClient;
+pub(crate) use http_client::{HttpClient, HttpError};
 pub(crate) use stream::Stream;
 
 /// From the name look-up to the end of the TLS handshake.
@@ -109,6 +109,24 @@ impl Origin {
     pub(crate) fn uri(&self, path: &str) -> Result<Uri, &'static str> {
         self.url(path).parse().map_err(|_| "makes no URL with a path behind it")
     }
+}
+
+/// `scheme://host[:port]` as RFC 6454 writes it; `None` for a URL that names no server of the web, or somebody's password.
+pub(crate) fn origin_of(url: &Uri) -> Option<String> {
+    let (scheme, authority) = (url.scheme_str()?, url.authority()?);
+    let usual = match scheme {
+        "https" => 443,
+        "http" => 80,
+        _ => return None,
+    };
+    if authority.as_str().contains('@') || authority.host().is_empty() {
+        return None;
+    }
+    let host = authority.host().to_ascii_lowercase();
+    Some(match authority.port_u16() {
+        Some(port) if port != usual => format!("{scheme}://{host}:{port}"),
+        _ => format!("{scheme}://{host}"),
+    })
 }
 
 fn is_loopback_name(host: &str) -> bool {
@@ -219,5 +237,13 @@ mod tests {
     fn a_path_in_the_base_stays() {
         let origin = Origin::parse("https://proxy.example/apns/").unwrap();
         assert_eq!(origin.url("/3/device/x"), "https://proxy.example/apns/3/device/x");
+    }
+
+    #[test]
+    fn an_origin_has_no_usual_port_and_no_capitals() {
+        let origin = |url: &str| origin_of(&url.parse().unwrap());
+        assert_eq!(origin("https://Push.Example:443/a?b").unwrap(), "https://push.example");
+        assert_eq!(origin("https://push.example:8443/").unwrap(), "https://push.example:8443");
+        assert_eq!(origin("http://[::1]:80/").unwrap(), "http://[::1]");
     }
 }

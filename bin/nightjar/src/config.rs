@@ -8,8 +8,9 @@ use figment::Figment;
 use figment::providers::{Env, Format, Serialized, Toml};
 use nightjar_model::{PushChoice, Secret, WallMs, Webhook};
 use nightjar_providers::{
-    ApnsConfig, FcmConfig, HarmonyConfig, HonorConfig, HuaweiConfig, MeizuConfig, OppoConfig,
-    Providers, PushConfig, UnifiedPushConfig, VivoConfig, WebPushConfig, XiaomiConfig,
+    ApnsConfig, FcmConfig, HarmonyConfig, HonorConfig, HuaweiConfig, JpushConfig, MeizuConfig,
+    OppoConfig, Providers, PushConfig, UnifiedPushConfig, VivoConfig, WebPushConfig, WebhookConfig,
+    XiaomiConfig,
 };
 use nightjar_push::{FieldError, choice_from_json};
 use serde::{Deserialize, Serialize};
@@ -163,6 +164,10 @@ pub(crate) struct PushSection {
     pub(crate) huawei: BTreeMap<String, HuaweiConfig>,
     /// `[push.webpush.NAME]`.
     pub(crate) webpush: BTreeMap<String, WebPushConfig>,
+    /// `[push.jpush.NAME]`.
+    pub(crate) jpush: BTreeMap<String, JpushConfig>,
+    /// `[push.webhook.NAME]`.
+    pub(crate) webhook: BTreeMap<String, WebhookConfig>,
     /// `[push.unifiedpush.NAME]`.
     pub(crate) unifiedpush: BTreeMap<String, UnifiedPushConfig>,
     /// `[push.xiaomi.NAME]`.
@@ -187,6 +192,8 @@ impl Default for PushSection {
             harmony: BTreeMap::new(),
             huawei: BTreeMap::new(),
             webpush: BTreeMap::new(),
+            jpush: BTreeMap::new(),
+            webhook: BTreeMap::new(),
             unifiedpush: BTreeMap::new(),
             xiaomi: BTreeMap::new(),
             vivo: BTreeMap::new(),
@@ -272,6 +279,8 @@ impl PushSection {
             oppo: self.oppo.clone(),
             meizu: self.meizu.clone(),
             webpush: self.webpush.clone(),
+            jpush: self.jpush.clone(),
+            webhook: self.webhook.clone(),
             unifiedpush: self.unifiedpush.clone(),
         }
     }

@@ -16,6 +16,7 @@ mod fleet;
 mod harmony;
 mod honor;
 mod huawei;
+mod jpush;
 mod jwt;
 pub mod keys;
 mod meizu;
@@ -25,6 +26,7 @@ mod record;
 mod script;
 mod vendor;
 mod vivo;
+mod webhook;
 mod webpush;
 mod xiaomi;
 
@@ -36,6 +38,7 @@ pub use honor::{HONOR_APP_ID, HONOR_CLIENT_ID, HONOR_CLIENT_SECRET, HonorServer}
 pub use huawei::{
     HUAWEI_APP_ID, HUAWEI_APP_SECRET, HUAWEI_PROJECT_ID, HuaweiServer, huawei_signature,
 };
+pub use jpush::{JPUSH_KEY, JPUSH_SECRET, JpushServer};
 pub use jwt::Token;
 pub use meizu::{MEIZU_APP_ID, MEIZU_RECEIPT_URL, MEIZU_SECRET, MeizuServer};
 pub use oppo::{
@@ -46,5 +49,6 @@ pub use record::{Record, Recorded};
 pub use script::Script;
 pub use vendor::VendorServer;
 pub use vivo::{VIVO_APP_ID, VIVO_APP_KEY, VIVO_RECEIPT_URL, VIVO_SECRET, VivoServer};
+pub use webhook::{WEBHOOK_SECRET, WebhookServer};
 pub use webpush::WebPushServer;
 pub use xiaomi::{XIAOMI_CHANNEL, XIAOMI_PACKAGE, XIAOMI_RECEIPT_URL, XIAOMI_SECRET, XiaomiServer};

@@ -25,7 +25,7 @@ use self::statuses::{Step, judge, word};
 use self::vapid::Vapid;
 use crate::clock::wall_now;
 use crate::config::Table;
-use crate::transport::{ANSWER_WITHIN, HttpClient, Origin, Reach};
+use crate::transport::{ANSWER_WITHIN, HttpClient, Origin, Reach, origin_of};
 use crate::{AnswerFuture, KeyFile, Provider, ProviderConfigError, answers};
 
 pub use config::{UnifiedPushConfig, WebPushConfig};
@@ -172,12 +172,12 @@ fn moved_to(target: &Uri, headers: &HeaderMap) -> Option<Uri> {
     let location = headers.get(LOCATION)?.to_str().ok()?;
     let next: Uri = match location.strip_prefix('/') {
         Some(rest) if !rest.starts_with('/') => {
-            let origin = subscription::origin(target)?;
+            let origin = origin_of(target)?;
             format!("{origin}{location}").parse().ok()?
         }
         _ => location.parse().ok()?,
     };
-    (subscription::origin(&next)? == subscription::origin(target)?).then_some(next)
+    (origin_of(&next)? == origin_of(target)?).then_some(next)
 }
 
 fn answer(

@@ -6,6 +6,8 @@ use base64::engine::{DecodePaddingMode, GeneralPurpose, GeneralPurposeConfig};
 use http::Uri;
 use serde::Deserialize;
 
+use crate::transport::origin_of;
+
 /// An uncompressed point of P-256.
 pub(super) const POINT_BYTES: usize = 65;
 /// RFC 8291 §3.2.
@@ -58,30 +60,12 @@ impl Subscription {
             Some(keys) => Some(Keys { p256dh: bytes(&keys.p256dh)?, auth: bytes(&keys.auth)? }),
             None => None,
         };
-        Some(Self { origin: origin(&endpoint)?, endpoint, keys })
+        Some(Self { origin: origin_of(&endpoint)?, endpoint, keys })
     }
 }
 
 fn bytes<const N: usize>(text: &str) -> Option<[u8; N]> {
     BASE64.decode(text.replace('+', "-").replace('/', "_")).ok()?.try_into().ok()
-}
-
-/// `None` for a URL that names no server of the web, or somebody's password.
-pub(super) fn origin(url: &Uri) -> Option<String> {
-    let (scheme, authority) = (url.scheme_str()?, url.authority()?);
-    let usual = match scheme {
-        "https" => 443,
-        "http" => 80,
-        _ => return None,
-    };
-    if authority.as_str().contains('@') || authority.host().is_empty() {
-        return None;
-    }
-    let host = authority.host().to_ascii_lowercase();
-    Some(match authority.port_u16() {
-        Some(port) if port != usual => format!("{scheme}://{host}:{port}"),
-        _ => format!("{scheme}://{host}"),
-    })
 }
 
 #[cfg(test)]
@@ -124,13 +108,5 @@ mod tests {
         assert!(read("https://a.example/", P256DH, "????").is_none());
         let keyless = Subscription::read(r#"{"endpoint":"https://a.example/x"}"#).unwrap();
         assert!(keyless.keys.is_none());
-    }
-
-    #[test]
-    fn an_origin_has_no_usual_port_and_no_capitals() {
-        let origin = |url: &str| origin(&url.parse().unwrap());
-        assert_eq!(origin("https://Push.Example:443/a?b").unwrap(), "https://push.example");
-        assert_eq!(origin("https://push.example:8443/").unwrap(), "https://push.example:8443");
-        assert_eq!(origin("http://[::1]:80/").unwrap(), "http://[::1]");
     }
 }

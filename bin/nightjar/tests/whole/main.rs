@@ -5,6 +5,7 @@
 //! those of the protocol, not those of a fast day.
 
 mod amend;
+mod bridges;
 mod channels;
 mod chat;
 mod connect;
