@@ -20,6 +20,7 @@ mod steps;
 mod suites;
 mod tables;
 mod test;
+mod third_party;
 mod tidy;
 mod tree;
 mod world;

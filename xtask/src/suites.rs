@@ -5,7 +5,7 @@ use std::sync::OnceLock;
 use anyhow::{Context, Result, ensure};
 
 use crate::tree::root;
-use crate::{browser, command, senders};
+use crate::{browser, command, senders, third_party};
 
 /// A suite driven by a program that is not ours.
 pub(crate) struct Suite {
@@ -45,6 +45,15 @@ pub(crate) const SUITES: &[Suite] = &[
             Need::Npm { folder: "testing/senders" },
         ],
         run: senders::run,
+    },
+    Suite {
+        name: "third-party",
+        needs: &[
+            Need::Apt { program: "node", package: "nodejs" },
+            Need::Apt { program: "npm", package: "npm" },
+            Need::Npm { folder: "testing/third-party" },
+        ],
+        run: third_party::run,
     },
 ];
 
