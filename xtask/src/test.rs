@@ -90,6 +90,9 @@ mod tests {
     #[test]
     fn a_part_that_does_not_exist_is_refused_with_those_that_do() {
         let error = run(Some("everything")).unwrap_err().to_string();
-        assert_eq!(error, "there is no such part; the parts are: unit, browser, third-party");
+        assert_eq!(
+            error,
+            "there is no such part; the parts are: unit, browser, senders, third-party"
+        );
     }
 }

@@ -19,6 +19,10 @@ use crate::{
 pub struct PushConfig {
     /// `[push.apns.NAME]`.
     pub apns: BTreeMap<String, ApnsConfig>,
+    /// `[push.apns_voip.NAME]`: calls.
+    pub apns_voip: BTreeMap<String, ApnsConfig>,
+    /// `[push.apns_liveactivity.NAME]`: Live Activities.
+    pub apns_liveactivity: BTreeMap<String, ApnsConfig>,
     /// `[push.fcm.NAME]`.
     pub fcm: BTreeMap<String, FcmConfig>,
     /// `[push.honor.NAME]`.
@@ -53,12 +57,17 @@ pub struct ApnsConfig {
     /// `https://`, or `http://` on loopback, then HTTP/2 with prior knowledge.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub base_url: Option<String>,
-    /// The ten characters of the developer team.
-    pub team_id: String,
-    /// The ten characters of the key.
-    pub key_id: String,
-    /// The `.p8` file: a P-256 key, PKCS#8, PEM.
+    /// The ten characters of the developer team; needed unless there is a certificate.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub team_id: Option<String>,
+    /// The ten characters of the key; needed unless there is a certificate.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub key_id: Option<String>,
+    /// The `.p8` file: a P-256 key, PKCS#8, PEM. Beside `cert_file` the certificate's key, PEM.
     pub key_file: KeyFile,
+    /// A TLS client certificate with its chain, PEM, instead of a signed token. Default: none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cert_file: Option<KeyFile>,
     /// The app's bundle id.
     pub topic: String,
     /// For bindings that do not say theirs. Default: `production`.

@@ -55,7 +55,7 @@ use std::pin::Pin;
 use nightjar_model::WallMs;
 use nightjar_push::{Answer, PushRequest};
 
-pub use apns::Apns;
+pub use apns::{Apns, ApnsKind};
 pub use config::{ApnsConfig, FcmConfig, ProviderConfigError, PushConfig};
 pub use console::{CONSOLE_PUSHES_MAX, Console, ConsolePush};
 pub use fcm::Fcm;

@@ -87,7 +87,7 @@ fn known() -> Vec<String> {
 
 /// `key: "…"` becomes `key_file: {"text": "…"}` where no option is called `key`.
 fn texts_of_files(options: &mut Map<String, Value>) {
-    for stem in ["key", "service_account", "vapid_key"] {
+    for stem in ["cert", "key", "service_account", "vapid_key"] {
         let Some(text) = options.remove(stem) else { continue };
         let text = match text {
             Value::Object(_) => text.to_string(),
@@ -164,7 +164,7 @@ mod tests {
             open("fcm", &json!({"service_account": "hush"})),
         ];
         let told: Vec<String> = told.into_iter().map(|opened| opened.err().unwrap()).collect();
-        assert!(told[0].starts_with("there is no provider 'pigeon'; known are apns, fcm"));
+        assert!(told[0].starts_with("there is no provider 'pigeon'; known are apns, apns_"));
         let told = told[1..].join("\n");
         assert!(!told.contains("hush"), "{told}");
         insta::assert_snapshot!(told);

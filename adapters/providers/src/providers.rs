@@ -8,8 +8,8 @@ use nightjar_push::{Answer, Outcome, PushRequest};
 
 use crate::clock::wall_now;
 use crate::{
-    Apns, Fcm, Harmony, Health, Honor, Huawei, Jpush, Meizu, Oppo, Provider, ProviderConfigError,
-    PushConfig, Vivo, WebPush, Webhook, Xiaomi,
+    Apns, ApnsKind, Fcm, Harmony, Health, Honor, Huawei, Jpush, Meizu, Oppo, Provider,
+    ProviderConfigError, PushConfig, Vivo, WebPush, Webhook, Xiaomi,
 };
 
 /// Providers by (provider, credential). Clones share them, and what one changes all see: a
@@ -33,8 +33,14 @@ impl Providers {
     /// [`ProviderConfigError`] for the first credential that cannot be used.
     pub fn open(config: &PushConfig) -> Result<Self, ProviderConfigError> {
         let providers = Self::default();
-        for (name, table) in &config.apns {
-            providers.insert(name, Arc::new(Apns::open(name, table)?));
+        for (kind, tables) in [
+            (ApnsKind::Alert, &config.apns),
+            (ApnsKind::Voip, &config.apns_voip),
+            (ApnsKind::LiveActivity, &config.apns_liveactivity),
+        ] {
+            for (name, table) in tables {
+                providers.insert(name, Arc::new(Apns::open(kind, name, table)?));
+            }
         }
         for (name, table) in &config.huawei {
             providers.insert(name, Arc::new(Huawei::open(name, table)?));

@@ -1,6 +1,7 @@
 //! Connections to providers: TLS, or plain on loopback; every wait and every answer is bounded.
 
 mod http_client;
+mod identity;
 mod stream;
 
 use std::io;
@@ -16,6 +17,7 @@ use tokio::time::timeout;
 use tokio_rustls::TlsConnector;
 
 pub(crate) use http_client::{HttpClient, HttpError};
+pub(crate) use identity::Identity;
 pub(crate) use stream::Stream;
 
 /// From the name look-up to the end of the TLS handshake.
@@ -133,6 +135,11 @@ fn is_loopback_name(host: &str) -> bool {
     host == "localhost" || host.parse::<IpAddr>().is_ok_and(|ip| ip.is_loopback())
 }
 
+/// The certificate authorities the browsers trust.
+pub(crate) fn public_roots() -> rustls::RootCertStore {
+    webpki_roots::TLS_SERVER_ROOTS.iter().cloned().collect()
+}
+
 /// Opens connections. Names are looked up anew for each.
 #[derive(Clone)]
 pub(crate) struct Connector {
@@ -144,20 +151,29 @@ impl Connector {
     /// Trusts the certificate authorities the browsers trust, offers `alpn`, reaches what the
     /// operator named.
     pub(crate) fn new(alpn: &[&[u8]]) -> Self {
-        let roots = webpki_roots::TLS_SERVER_ROOTS.iter().cloned().collect();
-        Self::trusting(roots, alpn)
+        Self::trusting(public_roots(), alpn, None).expect("without an identity nothing is refused")
     }
 
-    /// Trusts only `roots`.
-    pub(crate) fn trusting(roots: rustls::RootCertStore, alpn: &[&[u8]]) -> Self {
+    /// Trusts only `roots`, and shows `identity` to a server that asks. The error says why that
+    /// cannot be shown.
+    pub(crate) fn trusting(
+        roots: rustls::RootCertStore,
+        alpn: &[&[u8]],
+        identity: Option<Identity>,
+    ) -> Result<Self, String> {
         let provider = Arc::new(rustls::crypto::ring::default_provider());
-        let mut config = rustls::ClientConfig::builder_with_provider(provider)
+        let config = rustls::ClientConfig::builder_with_provider(provider)
             .with_safe_default_protocol_versions()
             .expect("ring has the cipher suites of TLS 1.2 and 1.3")
-            .with_root_certificates(roots)
-            .with_no_client_auth();
+            .with_root_certificates(roots);
+        let mut config = match identity {
+            None => config.with_no_client_auth(),
+            Some(Identity { chain, key }) => {
+                config.with_client_auth_cert(chain, key).map_err(|error| error.to_string())?
+            }
+        };
         config.alpn_protocols = alpn.iter().map(|name| name.to_vec()).collect();
-        Self { tls: TlsConnector::from(Arc::new(config)), reach: Reach::Named }
+        Ok(Self { tls: TlsConnector::from(Arc::new(config)), reach: Reach::Named })
     }
 
     /// The same within another reach.

@@ -154,6 +154,10 @@ pub(crate) struct PushSection {
     pub(crate) display: String,
     /// `[push.apns.NAME]`.
     pub(crate) apns: BTreeMap<String, ApnsConfig>,
+    /// `[push.apns_voip.NAME]`.
+    pub(crate) apns_voip: BTreeMap<String, ApnsConfig>,
+    /// `[push.apns_liveactivity.NAME]`.
+    pub(crate) apns_liveactivity: BTreeMap<String, ApnsConfig>,
     /// `[push.fcm.NAME]`.
     pub(crate) fcm: BTreeMap<String, FcmConfig>,
     /// `[push.honor.NAME]`.
@@ -187,6 +191,8 @@ impl Default for PushSection {
             storm: true,
             display: "preview".into(),
             apns: BTreeMap::new(),
+            apns_voip: BTreeMap::new(),
+            apns_liveactivity: BTreeMap::new(),
             fcm: BTreeMap::new(),
             honor: BTreeMap::new(),
             harmony: BTreeMap::new(),
@@ -270,6 +276,8 @@ impl PushSection {
     pub(crate) fn providers(&self) -> PushConfig {
         PushConfig {
             apns: self.apns.clone(),
+            apns_voip: self.apns_voip.clone(),
+            apns_liveactivity: self.apns_liveactivity.clone(),
             fcm: self.fcm.clone(),
             honor: self.honor.clone(),
             harmony: self.harmony.clone(),

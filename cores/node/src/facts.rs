@@ -8,7 +8,7 @@ use nightjar_model::{
     Binding, BindingKey, ConversationId, DeviceId, DevicePolicy, DueReason, Entry, Mono,
     PushSettings, PushTemplate, Secret, Seq, Uid, WallMs,
 };
-use nightjar_push::{Attempts, Elsewhere, PushCase, choose, locales, silenced_by};
+use nightjar_push::{Attempts, Elsewhere, PushCase, choose, is_on_request, locales, silenced_by};
 
 use crate::node::{Ctx, Node};
 
@@ -24,6 +24,9 @@ impl Node {
         let (_, due) = self.due_reason(uid, device_id, ctx.now.mono);
         let filter = entry.push.as_deref().and_then(|push| push.filter.as_ref());
         let mut bindings = self.usable_bindings(ctx, uid, device_id)?;
+        bindings.retain(|Binding { key: BindingKey { provider, credential }, .. }| {
+            !is_on_request(provider) || filter.is_some_and(|f| f.names_credential(credential))
+        });
         let had_one = !bindings.is_empty();
         if let Some(filter) = filter {
             bindings.retain(|binding| filter.takes_credential(&binding.key.credential));

@@ -8,7 +8,9 @@ use nightjar_model::{
     Binding, ConversationId, DeviceId, Lane, Mono, Notice, NotificationId, PushClass, Reply, Seq,
     Step, Uid,
 };
-use nightjar_push::{Attempts, Choice, PushKey, PushLane, QuietBudget, render_withdrawal};
+use nightjar_push::{
+    Attempts, Choice, PushKey, PushLane, QuietBudget, is_on_request, render_withdrawal,
+};
 
 use crate::alert::InFlight;
 use crate::device::Me;
@@ -237,7 +239,8 @@ impl Node {
             self.queue.done(key);
             return Ok(());
         };
-        let bindings = self.usable_bindings(ctx, &key.uid, &key.device_id)?;
+        let mut bindings = self.usable_bindings(ctx, &key.uid, &key.device_id)?;
+        bindings.retain(|binding| !is_on_request(&binding.key.provider));
         let binding = match self.choice(ctx, key, attempts, &bindings) {
             Choice::NoBinding | Choice::Refused => Err("no_binding"),
             Choice::Binding { at, not_before, .. } => {

@@ -45,7 +45,7 @@ pub use render::{
     BODY_GRAPHEMES_MAX, SHORT_BODY_GRAPHEMES_MAX, TITLE_GRAPHEMES_MAX, Trim, render,
     render_withdrawal,
 };
-pub use request::{Alert, DATA_VERSION, PushData, PushRequest};
+pub use request::{Alert, DATA_VERSION, PushData, PushRequest, is_on_request};
 pub use rules::silenced_by;
 pub use template::locales;
 pub use token::removes_token;

@@ -4,6 +4,16 @@ use nightjar_model::{
     Binding, ConversationId, DeviceId, MessageId, NotificationId, Seq, Uid, WallMs,
 };
 
+/// Providers whose pushes cannot be mere notifications: a call must be reported, an activity must
+/// change. They are used for messages that name their credential, and for nothing else.
+const ON_REQUEST: [&str; 2] = ["apns_liveactivity", "apns_voip"];
+
+/// Whether a provider is used only for messages whose filter names the credential.
+#[must_use]
+pub fn is_on_request(provider: &str) -> bool {
+    ON_REQUEST.contains(&provider)
+}
+
 /// One request to one provider for one device.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct PushRequest {

@@ -68,6 +68,8 @@ struct Known {
     changed_at: Option<WallMs>,
     options: Map<String, Value>,
     health: Option<Health>,
+    /// What apps subscribe with.
+    public_key: Option<String>,
 }
 
 impl Known {
@@ -78,6 +80,9 @@ impl Known {
         });
         if let Some(at) = self.changed_at {
             answer["changed_at"] = at.0.into();
+        }
+        if let Some(public_key) = &self.public_key {
+            answer["public_key"] = public_key.as_str().into();
         }
         answer
     }
@@ -124,8 +129,8 @@ async fn all(api: &Api) -> Result<BTreeMap<BindingKey, Known>, ApiError> {
         let options = serde_json::from_str(options.expose()).unwrap_or_default();
         let (enabled, changed_at) = (row.enabled, Some(row.changed_at));
         let key = row.key.clone();
-        let one = Known { key, source: "api", enabled, changed_at, options, health: None };
-        known.insert(row.key, one);
+        let one = from_file(key, enabled, changed_at);
+        known.insert(row.key, Known { source: "api", options, ..one });
     }
     for key in configured.keys() {
         let stored = known.remove(key).filter(|known| known.source == "config");
@@ -142,12 +147,14 @@ async fn all(api: &Api) -> Result<BTreeMap<BindingKey, Known>, ApiError> {
     }
     for (key, one) in &mut known {
         one.health = health.remove(key);
+        one.public_key = providers.get(key).and_then(|provider| provider.public_key());
     }
     Ok(known)
 }
 
 fn from_file(key: BindingKey, enabled: bool, changed_at: Option<WallMs>) -> Known {
-    Known { key, source: "config", enabled, changed_at, options: Map::new(), health: None }
+    let (options, health, public_key) = (Map::new(), None, None);
+    Known { key, source: "config", enabled, changed_at, options, health, public_key }
 }
 
 #[derive(Deserialize)]

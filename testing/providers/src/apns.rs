@@ -1,5 +1,6 @@
 //! A recording APNs.
 
+mod front;
 mod rules;
 
 use std::collections::VecDeque;
@@ -18,6 +19,7 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::mpsc;
 use tokio::task::JoinSet;
 
+use self::front::Front;
 use crate::keys::EcKey;
 use crate::raw::{self, GoAwayPlan};
 use crate::record::header_map;
@@ -55,6 +57,8 @@ struct Inner {
     connections: Mutex<Vec<ConnectionSeen>>,
     plans: Mutex<VecDeque<GoAwayPlan>>,
     streams_max: u32,
+    /// Certificates stand for tokens.
+    knows_certificates: bool,
 }
 
 /// An APNs on loopback. Stops when it is dropped.
@@ -63,6 +67,8 @@ pub struct ApnsServer {
     address: SocketAddr,
     directory: TempDir,
     inner: Arc<Inner>,
+    /// Where TLS is spoken, and who vouches for it.
+    front: Option<(SocketAddr, Front)>,
     /// Holds the accepting task, which holds the connections.
     _tasks: JoinSet<()>,
 }
@@ -70,11 +76,20 @@ pub struct ApnsServer {
 impl ApnsServer {
     /// Starts one with a new key.
     pub async fn start() -> Self {
-        Self::with_streams_max(1000).await
+        Self::with(1000, false).await
+    }
+
+    /// Starts one that speaks TLS and knows its clients by their certificates.
+    pub async fn with_certificates() -> Self {
+        Self::with(1000, true).await
     }
 
     /// Starts one that allows `streams_max` streams on a connection.
     pub async fn with_streams_max(streams_max: u32) -> Self {
+        Self::with(streams_max, false).await
+    }
+
+    async fn with(streams_max: u32, knows_certificates: bool) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("loopback has free ports");
         let address = listener.local_addr().expect("the socket is bound");
         let directory = TempDir::new().expect("there is room for a key");
@@ -87,16 +102,40 @@ impl ApnsServer {
             connections: Mutex::default(),
             plans: Mutex::default(),
             streams_max,
+            knows_certificates,
         });
         let mut tasks = JoinSet::new();
         tasks.spawn(accept(listener, Arc::clone(&inner)));
-        Self { address, directory, inner, _tasks: tasks }
+        let mut front = None;
+        if knows_certificates {
+            let listener = TcpListener::bind("127.0.0.1:0").await.expect("loopback has ports");
+            let outside = listener.local_addr().expect("the socket is bound");
+            let tls = Front::new(directory.path());
+            tasks.spawn(Front::run(tls.acceptor(), listener, address));
+            front = Some((outside, tls));
+        }
+        Self { address, directory, inner, front, _tasks: tasks }
     }
 
-    /// `http://127.0.0.1:PORT`.
+    /// `http://127.0.0.1:PORT`, or `https://localhost:PORT` for clients with certificates.
     #[must_use]
     pub fn base_url(&self) -> String {
-        format!("http://{}", self.address)
+        match &self.front {
+            Some((outside, _)) => format!("https://localhost:{}", outside.port()),
+            None => format!("http://{}", self.address),
+        }
+    }
+
+    /// Who vouches for the server, DER; only of one with certificates.
+    #[must_use]
+    pub fn authority(&self) -> Option<&[u8]> {
+        self.front.as_ref().map(|(_, front)| front.authority.as_ref())
+    }
+
+    /// The certificate of the client the server knows, PEM, and its key.
+    #[must_use]
+    pub fn client_files(&self) -> [PathBuf; 2] {
+        [front::CERT_FILE, front::KEY_FILE].map(|name| self.directory.path().join(name))
     }
 
     /// The `.p8` file of the key the server knows; removed with the server.
@@ -223,7 +262,7 @@ async fn answer(
     let Some(body) = read(body).await else { return inner.closed(connection, false) };
     let recorded = inner.recorded(connection, &head, body);
     let script = inner.scripts.next(&recorded.token);
-    let script = script.unwrap_or_else(|| rules::answer(&recorded));
+    let script = script.unwrap_or_else(|| rules::answer(&recorded, inner.knows_certificates));
     let apns_id = recorded.header("apns-id").to_owned();
     inner.record.push(recorded);
     tokio::select! {

@@ -86,6 +86,12 @@ impl PushFilter {
         takes(&self.accept_devices, &self.ignore_devices, |id| id == device_id)
     }
 
+    /// Whether the credential is asked for by its name.
+    #[must_use]
+    pub fn names_credential(&self, credential: &str) -> bool {
+        self.accept_credentials.iter().any(|name| name == credential)
+    }
+
     /// Whether the credential may be used.
     #[must_use]
     pub fn takes_credential(&self, credential: &str) -> bool {

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use nightjar_push::{Answer, Outcome};
 use tokio::sync::Mutex;
 
-use super::link::{Link, LinkError, Reply};
+use super::link::{Lease, Link, LinkError, Reply};
 use super::request::Prepared;
 use super::token::Bearer;
 use crate::transport::{Connector, Origin};
@@ -49,35 +49,39 @@ impl ChannelError {
     }
 }
 
+/// Connections of one environment. Apple allows a thousand streams on each; where it allows
+/// fewer, several carry what one credential may have under way.
+pub(super) const LINKS_MAX: usize = 4;
+
 /// Where requests of one environment go.
 pub(super) struct Channel {
     origin: Origin,
     connector: Connector,
     /// Held while a connection is opened, so that a hundred senders open one.
-    link: Mutex<Option<Arc<Link>>>,
+    links: Mutex<Vec<Arc<Link>>>,
 }
 
 impl Channel {
     pub(super) fn new(origin: Origin, connector: Connector) -> Self {
-        Self { origin, connector, link: Mutex::default() }
+        Self { origin, connector, links: Mutex::default() }
     }
 
     /// One attempt, and the connection it was made on.
     pub(super) async fn exchange(
         &self,
         prepared: &Prepared,
-        bearer: &Bearer,
+        bearer: Option<&Bearer>,
     ) -> Result<(Reply, Arc<Link>), ChannelError> {
         let head = prepared.head(&self.origin, bearer).map_err(|_| ChannelError::Malformed)?;
-        let link = self.link().await.map_err(|error| {
+        let lease = self.link().await.map_err(|error| {
             tracing::debug!(%error, "APNs connection failed");
             ChannelError::Connect
         })?;
-        match link.exchange(head, prepared.payload.clone()).await {
-            Ok(reply) => Ok((reply, link)),
+        match lease.link.exchange(head, prepared.payload.clone()).await {
+            Ok(reply) => Ok((reply, Arc::clone(&lease.link))),
             Err(error) => {
                 // Whatever went wrong, the next request fares better on a fresh connection.
-                link.retire();
+                lease.link.retire();
                 Err(match error {
                     LinkError::Unprocessed => ChannelError::Unprocessed,
                     LinkError::Lost => ChannelError::Lost,
@@ -87,13 +91,21 @@ impl Channel {
         }
     }
 
-    async fn link(&self) -> io::Result<Arc<Link>> {
-        let mut slot = self.link.lock().await;
-        if let Some(link) = slot.as_ref().filter(|link| link.is_open()) {
-            return Ok(Arc::clone(link));
+    /// The open connection with the least to do; a further one when even that is full and each
+    /// has proven that our keys are good.
+    async fn link(&self) -> io::Result<Lease> {
+        let mut links = self.links.lock().await;
+        links.retain(|link| link.is_open());
+        let least = links.iter().min_by_key(|link| link.under_way());
+        let may_grow = links.len() < LINKS_MAX && links.iter().all(|link| link.is_proven());
+        match least {
+            Some(link) if !(may_grow && link.is_full()) => Ok(Lease::new(link)),
+            _ => {
+                let link = Link::open(self.connector.connect(&self.origin).await?).await?;
+                let lease = Lease::new(&link);
+                links.push(link);
+                Ok(lease)
+            }
         }
-        *slot = None;
-        let link = Link::open(self.connector.connect(&self.origin).await?).await?;
-        Ok(Arc::clone(slot.insert(link)))
     }
 }

@@ -6,7 +6,7 @@
 
 use std::io;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -48,7 +48,27 @@ pub(super) struct Link {
     /// One turn until the first success, closed from then on: before it has seen a valid token,
     /// APNs allows a single stream.
     turns: Semaphore,
+    /// Requests given to it and not answered yet.
+    under_way: AtomicUsize,
     ended: Arc<AtomicBool>,
+}
+
+/// A connection that is counted on for one request.
+pub(super) struct Lease {
+    pub(super) link: Arc<Link>,
+}
+
+impl Lease {
+    pub(super) fn new(link: &Arc<Link>) -> Self {
+        link.under_way.fetch_add(1, Ordering::AcqRel);
+        Self { link: Arc::clone(link) }
+    }
+}
+
+impl Drop for Lease {
+    fn drop(&mut self) {
+        self.link.under_way.fetch_sub(1, Ordering::AcqRel);
+    }
 }
 
 impl Link {
@@ -68,12 +88,28 @@ impl Link {
         let ended = Arc::new(AtomicBool::new(false));
         let pings = connection.ping_pong();
         tokio::spawn(drive(connection, pings, Arc::clone(&ended)));
-        Ok(Arc::new(Self { send, turns: Semaphore::new(1), ended }))
+        let (turns, under_way) = (Semaphore::new(1), AtomicUsize::new(0));
+        Ok(Arc::new(Self { send, turns, under_way, ended }))
     }
 
     /// Whether a new request may be given to it.
     pub(super) fn is_open(&self) -> bool {
         !self.ended.load(Ordering::Acquire)
+    }
+
+    /// Requests it was given and has not answered.
+    pub(super) fn under_way(&self) -> usize {
+        self.under_way.load(Ordering::Acquire)
+    }
+
+    /// Whether a further request would wait for a stream.
+    pub(super) fn is_full(&self) -> bool {
+        self.under_way() >= self.send.current_max_send_streams()
+    }
+
+    /// Whether a request on it succeeded.
+    pub(super) fn is_proven(&self) -> bool {
+        self.turns.is_closed()
     }
 
     /// Takes no new requests; those under way go on.

@@ -1,6 +1,8 @@
-//! Apple Push Notification service, with token authentication.
+//! Apple Push Notification service, with a signed token or a client certificate.
 
+mod auth;
 mod channel;
+mod kind;
 mod link;
 mod reasons;
 mod request;
@@ -15,14 +17,16 @@ use nightjar_push::{Answer, Outcome, PushRequest};
 use ring::rand::SystemRandom;
 use tokio::sync::Semaphore;
 
+use self::auth::Auth;
 use self::channel::{Channel, ChannelError};
 use self::link::Reply;
 use self::reasons::{ErrorBody, Step, judge, scope};
 use self::request::Prepared;
-use self::token::ProviderToken;
 use crate::config::Table;
-use crate::transport::{ALPN_H2, Connector, Origin};
+use crate::transport::{ALPN_H2, Connector, Origin, public_roots};
 use crate::{AnswerFuture, ApnsConfig, Provider, ProviderConfigError, answers};
+
+pub use kind::ApnsKind;
 
 const PRODUCTION_URL: &str = "https://api.push.apple.com";
 const SANDBOX_URL: &str = "https://api.sandbox.push.apple.com";
@@ -32,11 +36,12 @@ const IN_FLIGHT_MAX: usize = 1000;
 /// How often one push moves to a new connection because the old one did not process it.
 const MOVES_MAX: u32 = 3;
 
-/// One APNs key for one app, with a connection per environment.
+/// One APNs key or certificate for one kind of pushes to one app.
 pub struct Apns {
+    kind: ApnsKind,
     topic: HeaderValue,
     environment: Environment,
-    token: ProviderToken,
+    auth: Auth,
     production: Channel,
     sandbox: Channel,
     /// Both environments are the operator's one server.
@@ -46,43 +51,43 @@ pub struct Apns {
 }
 
 impl Apns {
-    /// Reads the key. Connects nowhere.
+    /// Reads key or certificate. Connects nowhere.
     ///
     /// # Errors
     /// [`ProviderConfigError`] names the option that cannot be used.
-    pub fn open(name: &str, config: &ApnsConfig) -> Result<Self, ProviderConfigError> {
+    pub fn open(
+        kind: ApnsKind,
+        name: &str,
+        config: &ApnsConfig,
+    ) -> Result<Self, ProviderConfigError> {
         let urls = match &config.base_url {
             Some(url) => [url.as_str(), url.as_str()],
             None => [PRODUCTION_URL, SANDBOX_URL],
         };
-        Self::with_servers(name, config, urls, &Connector::new(&[ALPN_H2]))
+        Self::with_servers((kind, name), config, urls, public_roots())
     }
 
     fn with_servers(
-        name: &str,
+        (kind, name): (ApnsKind, &str),
         config: &ApnsConfig,
         urls: [&str; 2],
-        connector: &Connector,
+        roots: rustls::RootCertStore,
     ) -> Result<Self, ProviderConfigError> {
-        let table = Table { provider: "apns", name };
-        for (option, id) in [("team_id", &config.team_id), ("key_id", &config.key_id)] {
-            if id.is_empty() || !id.bytes().all(|byte| byte.is_ascii_alphanumeric()) {
-                return Err(table.error(option, "holds something else than letters and digits"));
-            }
-        }
-        let topic = HeaderValue::from_str(&config.topic).ok().filter(|topic| !topic.is_empty());
+        let table = Table { provider: kind.provider(), name };
+        let topic = kind.topic(&config.topic);
         let topic = topic.ok_or_else(|| table.error("topic", "is not a bundle id"))?;
-        let pem = config.key_file.read().map_err(|reason| table.error("key_file", reason))?;
-        let token = ProviderToken::new(&config.team_id, &config.key_id, pem.expose())
-            .map_err(|reason| table.error("key_file", reason))?;
+        let (auth, identity) = Auth::new(table, config)?;
+        let connector = Connector::trusting(roots, &[ALPN_H2], identity)
+            .map_err(|reason| table.error("cert_file", reason))?;
         let channel = |url: &str| {
             let origin = Origin::parse(url).map_err(|reason| table.error("base_url", reason))?;
             Ok(Channel::new(origin, connector.clone()))
         };
         Ok(Self {
+            kind,
             topic,
             environment: config.environment,
-            token,
+            auth,
             production: channel(urls[0])?,
             sandbox: channel(urls[1])?,
             one_server: urls[0] == urls[1],
@@ -93,7 +98,7 @@ impl Apns {
 
     fn channel(&self, environment: Environment) -> &Channel {
         match environment {
-            // One server, one connection.
+            // One server for both.
             Environment::Sandbox if !self.one_server => &self.sandbox,
             _ => &self.production,
         }
@@ -101,7 +106,7 @@ impl Apns {
 
     async fn deliver(&self, request: &PushRequest) -> Answer {
         let _turn = self.turns.acquire().await;
-        let prepared = match Prepared::new(request, &self.topic, &self.random) {
+        let prepared = match Prepared::new(request, self.kind, &self.topic, &self.random) {
             Ok(prepared) => prepared,
             Err(answer) => return answer,
         };
@@ -131,8 +136,8 @@ impl Apns {
         let channel = self.channel(environment);
         let (mut moves, mut resigned, mut reopened) = (0, false, false);
         loop {
-            let Ok(bearer) = self.token.current() else { return answers::unsignable() };
-            let (reply, link) = match channel.exchange(prepared, &bearer).await {
+            let Ok(bearer) = self.auth.current() else { return answers::unsignable() };
+            let (reply, link) = match channel.exchange(prepared, bearer.as_ref()).await {
                 Ok(answered) => answered,
                 Err(ChannelError::Unprocessed) if moves < MOVES_MAX => {
                     moves += 1;
@@ -145,9 +150,9 @@ impl Apns {
             match step {
                 Step::Resign if !resigned => {
                     resigned = true;
-                    match self.token.replace(bearer.number) {
-                        Ok(Some(_)) => continue,
-                        Ok(None) => {}
+                    match self.auth.replace(bearer.as_ref()) {
+                        Ok(true) => continue,
+                        Ok(false) => {}
                         Err(_) => return answers::unsignable(),
                     }
                 }
@@ -157,7 +162,7 @@ impl Apns {
                     continue;
                 }
                 Step::Leave => link.retire(),
-                Step::KeepToken => self.token.hold(),
+                Step::KeepToken => self.auth.hold(),
                 Step::Report | Step::AskOther | Step::Resign | Step::Reopen => {}
             }
             return answer(request, prepared, &reply, &error, outcome);
@@ -188,7 +193,7 @@ fn answer(
 
 impl Provider for Apns {
     fn name(&self) -> &'static str {
-        "apns"
+        self.kind.provider()
     }
 
     fn push<'a>(&'a self, request: &'a PushRequest) -> AnswerFuture<'a> {

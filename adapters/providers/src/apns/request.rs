@@ -3,19 +3,20 @@
 use bytes::Bytes;
 use http::header::{AUTHORIZATION, HeaderName, HeaderValue};
 use http::{HeaderMap, Request, Version};
-use nightjar_model::NotificationId;
+use nightjar_model::{NotificationId, WallMs};
 use nightjar_push::{Alert, Answer, Outcome, PushRequest};
 use ring::digest;
 use ring::error::Unspecified;
 use ring::rand::{SecureRandom as _, SystemRandom};
 use serde_json::{Value, json};
 
+use super::ApnsKind;
 use super::token::Bearer;
+use crate::answers;
+use crate::clock::wall_now;
 use crate::overrides::merge;
 use crate::transport::Origin;
 
-/// Apple's limit for everything but VoIP.
-pub(super) const PAYLOAD_BYTES_MAX: usize = 4096;
 /// Apple's limit for `apns-collapse-id`.
 const COLLAPSE_ID_BYTES_MAX: usize = 64;
 
@@ -33,17 +34,18 @@ impl Prepared {
     /// Gives a push its form, or the answer that spares Apple the request.
     pub(super) fn new(
         request: &PushRequest,
+        kind: ApnsKind,
         topic: &HeaderValue,
         random: &SystemRandom,
     ) -> Result<Self, Answer> {
         let path = device_path(request.binding.token.expose())
             .ok_or_else(|| Answer::new(Outcome::TokenInvalid, "malformed_token"))?;
-        let payload = payload(request).to_string();
-        if payload.len() > PAYLOAD_BYTES_MAX {
+        let payload = payload(request, kind)?.to_string();
+        if payload.len() > kind.payload_bytes_max() {
             return Err(Answer::new(Outcome::TooLarge, "payload_too_large"));
         }
-        let apns_id = new_uuid(random).map_err(|_| crate::answers::unsignable())?;
-        let mut headers = kind_headers(request);
+        let apns_id = new_uuid(random).map_err(|_| answers::unsignable())?;
+        let mut headers = kind_headers(request, kind);
         headers.insert(HeaderName::from_static("apns-topic"), topic.clone());
         // Explicit even when it is 0: without the header APNs keeps a push for as long as it likes.
         headers.insert(
@@ -58,11 +60,13 @@ impl Prepared {
     pub(super) fn head(
         &self,
         origin: &Origin,
-        bearer: &Bearer,
+        bearer: Option<&Bearer>,
     ) -> Result<Request<()>, http::Error> {
         let mut request = Request::post(origin.url(&self.path)).version(Version::HTTP_2).body(())?;
         *request.headers_mut() = self.headers.clone();
-        request.headers_mut().insert(AUTHORIZATION, bearer.value.clone());
+        if let Some(bearer) = bearer {
+            request.headers_mut().insert(AUTHORIZATION, bearer.value.clone());
+        }
         Ok(request)
     }
 }
@@ -78,10 +82,15 @@ fn device_path(token: &str) -> Option<String> {
     (!token.is_empty() && token.chars().all(allowed)).then(|| format!("/3/device/{token}"))
 }
 
-fn kind_headers(request: &PushRequest) -> HeaderMap {
-    let alert = request.alert.is_some();
-    // Apple refuses a background push with priority 10.
-    let (kind, priority) = if alert { ("alert", "10") } else { ("background", "5") };
+fn kind_headers(request: &PushRequest, kind: ApnsKind) -> HeaderMap {
+    let alert = request.alert.is_some() && kind == ApnsKind::Alert;
+    let (kind, priority) = match kind {
+        ApnsKind::Alert if alert => ("alert", "10"),
+        // Apple refuses a background push with priority 10.
+        ApnsKind::Alert => ("background", "5"),
+        ApnsKind::Voip => ("voip", "10"),
+        ApnsKind::LiveActivity => ("liveactivity", "10"),
+    };
     let mut headers = HeaderMap::with_capacity(8);
     headers.insert(HeaderName::from_static("apns-push-type"), HeaderValue::from_static(kind));
     headers.insert(HeaderName::from_static("apns-priority"), HeaderValue::from_static(priority));
@@ -105,16 +114,32 @@ fn collapse_id(nid: &NotificationId) -> String {
 
 /// What the sender has for APNs, the data part at top level over it, and ours in `aps` last: no
 /// key of the sender replaces one of ours.
-fn payload(request: &PushRequest) -> Value {
+fn payload(request: &PushRequest, kind: ApnsKind) -> Result<Value, Answer> {
     let mut payload = Value::Object(request.overrides.clone().unwrap_or_default());
     let mut ours = request.data.to_json();
-    let aps = match &request.alert {
-        Some(alert) => alert_aps(request, alert),
-        None => json!({ "content-available": 1 }),
+    let aps = match (kind, &request.alert) {
+        (ApnsKind::Alert, Some(alert)) => alert_aps(request, alert),
+        (ApnsKind::Alert, None) => json!({ "content-available": 1 }),
+        (ApnsKind::Voip, Some(alert)) => {
+            json!({ "alert": { "title": alert.title, "body": alert.body } })
+        }
+        (ApnsKind::LiveActivity, Some(_)) => activity_aps(&payload, wall_now())?,
+        // A call must be reported and an activity must change: neither can pass in silence.
+        (ApnsKind::Voip | ApnsKind::LiveActivity, None) => return Err(answers::no_withdrawal()),
     };
     ours.insert("aps".into(), aps);
     merge(&mut payload, Value::Object(ours));
-    payload
+    Ok(payload)
+}
+
+/// The sender says what an activity shows; Apple wants to know what it does and when that was.
+fn activity_aps(theirs: &Value, now: WallMs) -> Result<Value, Answer> {
+    let theirs = &theirs["aps"];
+    if !theirs["content-state"].is_object() {
+        return Err(Answer::new(Outcome::Reject, "content_state_missing"));
+    }
+    let event = theirs["event"].as_str().unwrap_or("update");
+    Ok(json!({ "timestamp": now.0 / 1000, "event": event }))
 }
 
 fn alert_aps(request: &PushRequest, alert: &Alert) -> Value {
@@ -146,15 +171,17 @@ mod tests {
     use crate::samples;
 
     fn prepared(request: &PushRequest) -> Result<Prepared, Answer> {
-        Prepared::new(request, &HeaderValue::from_static("com.example"), &SystemRandom::new())
+        let topic = HeaderValue::from_static("com.example");
+        Prepared::new(request, ApnsKind::Alert, &topic, &SystemRandom::new())
     }
 
     #[test]
     fn a_payload_over_4096_bytes_is_not_sent() {
         let mut request = samples::alert("apns");
-        let rest = PAYLOAD_BYTES_MAX - prepared(&request).unwrap().payload.len();
+        let max = ApnsKind::Alert.payload_bytes_max();
+        let rest = max - prepared(&request).unwrap().payload.len();
         request.alert.as_mut().unwrap().body.push_str(&"x".repeat(rest));
-        assert_eq!(prepared(&request).unwrap().payload.len(), PAYLOAD_BYTES_MAX);
+        assert_eq!(prepared(&request).unwrap().payload.len(), max);
         request.alert.as_mut().unwrap().body.push('x');
         assert_eq!(prepared(&request).err().unwrap().outcome, Outcome::TooLarge);
     }

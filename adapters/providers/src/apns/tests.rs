@@ -1,6 +1,7 @@
 //! Against a recording APNs on loopback.
 
 mod connections;
+mod kinds;
 mod rows;
 
 use std::collections::BTreeMap;
@@ -12,21 +13,22 @@ use nightjar_push::{Answer, Outcome};
 use serde_json::json;
 
 use super::*;
-use crate::samples;
+use crate::{KeyFile, samples};
 
 fn config(server: &ApnsServer) -> ApnsConfig {
     ApnsConfig {
         base_url: Some(server.base_url()),
-        team_id: TEAM_ID.into(),
-        key_id: KEY_ID.into(),
+        team_id: Some(TEAM_ID.into()),
+        key_id: Some(KEY_ID.into()),
         key_file: server.key_file().into(),
+        cert_file: None,
         topic: TOPIC.into(),
         environment: Environment::Production,
     }
 }
 
 fn open(server: &ApnsServer) -> Apns {
-    Apns::open("main", &config(server)).unwrap()
+    Apns::open(ApnsKind::Alert, "main", &config(server)).unwrap()
 }
 
 async fn push(apns: &Apns, token: &str) -> Answer {
@@ -159,8 +161,8 @@ async fn an_unknown_environment_is_found_by_asking_the_other() {
     sandbox.answer_always("dev", Script::accept());
     production.answer_always("dev", Script::refuse(400, "BadDeviceToken"));
     let urls = [production.base_url(), sandbox.base_url()];
-    let connector = Connector::new(&[ALPN_H2]);
-    let apns = Apns::with_servers("main", &config, [&urls[0], &urls[1]], &connector).unwrap();
+    let (which, urls) = ((ApnsKind::Alert, "main"), [urls[0].as_str(), urls[1].as_str()]);
+    let apns = Apns::with_servers(which, &config, urls, public_roots()).unwrap();
     let mut request = samples::alert_to("apns", "dev");
     assert_eq!(
         apns.push(&request).await.outcome,
@@ -191,15 +193,24 @@ async fn a_base_url_stands_for_both_environments() {
 async fn what_is_wrong_with_a_table_is_named() {
     let server = ApnsServer::start().await;
     let good = config(&server);
-    let told = |config: ApnsConfig| Apns::open("main", &config).err().unwrap().to_string();
+    let told = |config: ApnsConfig| {
+        Apns::open(ApnsKind::Alert, "main", &config).err().unwrap().to_string()
+    };
     let not_a_key = server.directory().join("not-a-key");
     std::fs::write(&not_a_key, "hello").unwrap();
     let told = [
         told(ApnsConfig { base_url: Some("http://192.0.2.1".into()), ..good.clone() }),
         told(ApnsConfig { key_file: not_a_key.into(), ..good.clone() }),
         told(ApnsConfig { key_file: "missing.p8".into(), ..good.clone() }),
-        told(ApnsConfig { team_id: "a b".into(), ..good.clone() }),
-        told(ApnsConfig { key_id: String::new(), ..good.clone() }),
+        told(ApnsConfig { team_id: Some("a b".into()), ..good.clone() }),
+        told(ApnsConfig { key_id: None, ..good.clone() }),
+        told(ApnsConfig { cert_file: Some(server.key_file().into()), ..good.clone() }),
+        told(ApnsConfig {
+            team_id: None,
+            key_id: None,
+            cert_file: Some(server.key_file().into()),
+            ..good.clone()
+        }),
         told(ApnsConfig { topic: "\n".into(), ..good.clone() }),
     ];
     insta::assert_snapshot!(told.join("\n"));

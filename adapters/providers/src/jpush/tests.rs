@@ -6,7 +6,8 @@ use serde_json::json;
 
 use super::codes::ROWS;
 use super::*;
-use crate::samples::{self, without};
+use crate::kit::without;
+use crate::samples;
 
 pub(super) fn config(base_url: &str) -> JpushConfig {
     JpushConfig {

@@ -201,7 +201,7 @@ async fn mistakes_are_named_and_two_of_a_name_are_told_apart() {
         ("new", json!({"team_id": "T"}), "provider"),
         ("new", json!({"enabled": "no"}), "enabled"),
         ("new", json!({"provider": "pigeon", "x": 1}), "pigeon"),
-        ("new", json!({"provider": "apns", "team_id": "T"}), "key_id"),
+        ("new", json!({"provider": "apns", "team_id": "T"}), "key_file"),
         ("new", json!({"provider": "apns", "teamid": "T"}), "teamid"),
         ("no%20name", apns_options(&scene.apns), "letters"),
     ] {

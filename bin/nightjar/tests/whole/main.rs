@@ -6,6 +6,7 @@
 
 mod amend;
 mod bridges;
+mod calls;
 mod channels;
 mod chat;
 mod connect;

@@ -82,8 +82,11 @@ async fn a_subscription_that_ended_is_unbound() {
 }
 
 #[tokio::test]
-async fn the_key_apps_subscribe_with_is_said_at_the_start() {
+async fn the_key_apps_subscribe_with_is_said_at_the_start_and_when_asked_for() {
     let service = WebPushServer::start().await;
     let (server, _alice) = start(&service).await;
     assert!(server.log().contains(&service.public_key()), "{}", server.log());
+    let path = "/v1/push/credentials/main?provider=webpush";
+    let credential = server.api().get(path).await.good();
+    assert_eq!(credential["public_key"], service.public_key(), "{credential}");
 }

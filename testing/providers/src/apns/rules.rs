@@ -3,23 +3,24 @@
 
 use std::time::{SystemTime, UNIX_EPOCH};
 
+use serde_json::Value;
+
 use super::{KEY_ID, TEAM_ID};
 use crate::{Recorded, Script};
 
-const PAYLOAD_BYTES_MAX: usize = 4096;
 const COLLAPSE_ID_BYTES_MAX: usize = 64;
 /// Older key tokens are refused, and so are those from the future.
 const TOKEN_AGE_S_MAX: u64 = 3600;
 
-/// The answer by the rules.
-pub(super) fn answer(request: &Recorded) -> Script {
-    match broken_rule(request) {
+/// The answer by the rules. Who is known by a certificate shows no token.
+pub(super) fn answer(request: &Recorded, is_known: bool) -> Script {
+    match broken_rule(request, is_known) {
         Some((status, reason)) => Script::refuse(status, reason),
         None => Script::accept(),
     }
 }
 
-fn broken_rule(request: &Recorded) -> Option<(u16, &'static str)> {
+fn broken_rule(request: &Recorded, is_known: bool) -> Option<(u16, &'static str)> {
     let kind = request.header("apns-push-type");
     let priority = request.header("apns-priority");
     if request.method != "POST" {
@@ -28,13 +29,15 @@ fn broken_rule(request: &Recorded) -> Option<(u16, &'static str)> {
         Some((404, "BadPath"))
     } else if request.token.is_empty() {
         Some((400, "MissingDeviceToken"))
-    } else if let Some(reason) = broken_token(request) {
+    } else if let Some(reason) = broken_token(request).filter(|_| !is_known) {
         Some((403, reason))
     } else if request.header("apns-topic").is_empty() {
         Some((400, "MissingTopic"))
-    } else if !matches!(kind, "alert" | "background") {
+    } else if !matches!(kind, "alert" | "background" | "voip" | "liveactivity") {
         Some((400, "InvalidPushType"))
-    } else if !matches!((kind, priority), (_, "5") | ("alert", "10" | "1")) {
+    } else if !fits(kind, request.header("apns-topic")) {
+        Some((400, "BadTopic"))
+    } else if !matches!(priority, "5" | "10" | "1") || (kind == "background" && priority != "5") {
         Some((400, "BadPriority"))
     } else if request.header("apns-expiration").parse::<u64>().is_err() {
         Some((400, "BadExpirationDate"))
@@ -42,13 +45,32 @@ fn broken_rule(request: &Recorded) -> Option<(u16, &'static str)> {
         Some((400, "BadCollapseId"))
     } else if !is_lower_uuid(request.header("apns-id")) {
         Some((400, "BadMessageId"))
-    } else if request.body.len() > PAYLOAD_BYTES_MAX {
+    } else if request.body.len() > payload_bytes_max(kind) {
         Some((413, "PayloadTooLarge"))
-    } else if !request.json()["aps"].is_object() {
+    } else if !request.json()["aps"].is_object() || !says_what_changed(kind, &request.json()) {
         Some((400, "PayloadEmpty"))
     } else {
         None
     }
+}
+
+/// Calls and activities have topics of their own.
+fn fits(kind: &str, topic: &str) -> bool {
+    match kind {
+        "voip" => topic.ends_with(".voip"),
+        "liveactivity" => topic.ends_with(".push-type.liveactivity"),
+        _ => !topic.ends_with(".voip") && !topic.ends_with(".push-type.liveactivity"),
+    }
+}
+
+fn payload_bytes_max(kind: &str) -> usize {
+    if kind == "voip" { 5120 } else { 4096 }
+}
+
+fn says_what_changed(kind: &str, body: &Value) -> bool {
+    let aps = &body["aps"];
+    kind != "liveactivity"
+        || aps["timestamp"].is_u64() && aps["event"].is_string() && aps["content-state"].is_object()
 }
 
 fn broken_token(request: &Recorded) -> Option<&'static str> {

@@ -5,6 +5,7 @@ use std::time::Duration;
 use nightjar_provider_servers::GoAwayPlan;
 use tokio::task::{JoinHandle, yield_now};
 
+use super::super::channel::LINKS_MAX;
 use super::super::link::PING_EVERY;
 use super::*;
 use crate::transport::ANSWER_WITHIN;
@@ -58,14 +59,32 @@ async fn after_a_success_streams_are_open_side_by_side_up_to_the_peers_limit() {
     let apns = Arc::new(open(&server));
     push(&apns, "first").await;
     server.answer_always("*", Script::accept().held());
-    let pushes = start(&apns, (0..20).map(|n| format!("t{n}")));
+    let pushes = start(&apns, (0..7).map(|n| format!("t{n}")));
     server.wait_for(8).await;
+    assert_eq!(server.connections().len(), 1, "it was not full");
+    let more = start(&apns, (7..20).map(|n| format!("t{n}")));
+    server.wait_for(9).await;
     settle().await;
-    assert_eq!(server.requests().len(), 8, "the first and seven held ones");
+    let seen: Vec<_> = server.connections().iter().map(|seen| seen.open_max).collect();
+    assert_eq!(seen, [7, 1], "another, which has to prove itself first");
     server.release();
-    assert_eq!(outcomes(pushes).await, [Outcome::Delivered; 20]);
+    assert_eq!(outcomes(pushes).await, [Outcome::Delivered; 7]);
+    assert_eq!(outcomes(more).await, [Outcome::Delivered; 13]);
+    assert!(server.connections().iter().all(|seen| seen.open_max <= 7));
+}
+
+#[tokio::test]
+async fn what_one_connection_cannot_carry_several_do_and_no_more_than_four() {
+    let server = ApnsServer::with_streams_max(2).await;
+    let apns = Arc::new(open(&server));
+    for round in 0..8 {
+        let pushes = start(&apns, (0..20).map(|n| format!("r{round}t{n}")));
+        assert_eq!(outcomes(pushes).await, [Outcome::Delivered; 20]);
+    }
     let seen = server.connections();
-    assert_eq!((seen.len(), seen[0].open_max), (1, 7));
+    assert_eq!(seen.len(), LINKS_MAX, "{seen:?}");
+    assert!(seen.iter().all(|seen| seen.open_max <= 2 && seen.open_max_before_success == 1));
+    assert_eq!(server.requests().len(), 160);
 }
 
 #[tokio::test]
