@@ -12,6 +12,7 @@ import { chromium } from 'playwright-core';
 import { appearance } from './appearance.mjs';
 import { conversations } from './conversations.mjs';
 import { keyboard } from './keyboard.mjs';
+import { operator } from './operator.mjs';
 import { phone } from './phone.mjs';
 import { policy } from './policy.mjs';
 import { Suite } from './suite.mjs';
@@ -49,7 +50,7 @@ for (const name of ['playwright-core', 'axe-core']) console.log(`${name} ${await
 console.log(`screenshots in ${shots}`);
 
 const suite = new Suite(browser, address, shots);
-for (const part of [policy, keyboard, conversations, phone, appearance]) await part(suite);
+for (const part of [policy, keyboard, conversations, phone, operator, appearance]) await part(suite);
 await browser.close();
 
 console.log(`${suite.passed} passed, ${suite.failed} failed`);

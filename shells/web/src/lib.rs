@@ -1,9 +1,10 @@
-//! The page at `/`, as files in the binary: chat, the phone beside it, and every message's
-//! timeline. Plain ES modules and one style sheet, without a build step.
+//! The pages of the console, as files in the binary: at `/` chat, the phone beside it, and every
+//! message's timeline; at `/pushes.html` what operators watch and try. Plain ES modules and style
+//! sheets, without a build step.
 //!
 //! Deliberately absent: HTTP. Whoever serves the page looks files up here and sends [`CSP`] with
-//! them. What the page does stands in `static/app.js` and `static/client.js`;
-//! `testing/browser` drives it.
+//! them. What the pages do stands in `static/app.js` and `static/client.js`, and in
+//! `static/pushes.js`; `testing/browser` drives them.
 //!
 //! Read [`file`] first.
 
@@ -41,20 +42,26 @@ macro_rules! files {
 /// Every file of the page.
 pub const FILES: &[File] = files! {
     "/" "index.html" HTML;
+    "/pushes.html" "pushes.html" HTML;
     "/style.css" "style.css" CSS;
+    "/pushes.css" "pushes.css" CSS;
     "/icon.svg" "icon.svg" SVG;
     "/api.js" "api.js" JAVASCRIPT;
     "/app.js" "app.js" JAVASCRIPT;
     "/chat.js" "chat.js" JAVASCRIPT;
     "/client.js" "client.js" JAVASCRIPT;
+    "/composer.js" "composer.js" JAVASCRIPT;
     "/conversation.js" "conversation.js" JAVASCRIPT;
+    "/credentials.js" "credentials.js" JAVASCRIPT;
     "/dom.js" "dom.js" JAVASCRIPT;
     "/link.js" "link.js" JAVASCRIPT;
     "/list.js" "list.js" JAVASCRIPT;
     "/lockscreen.js" "lockscreen.js" JAVASCRIPT;
     "/memory.js" "memory.js" JAVASCRIPT;
+    "/outcomes.js" "outcomes.js" JAVASCRIPT;
     "/phone.js" "phone.js" JAVASCRIPT;
     "/progress.js" "progress.js" JAVASCRIPT;
+    "/pushes.js" "pushes.js" JAVASCRIPT;
     "/timeline.js" "timeline.js" JAVASCRIPT;
     "/words.js" "words.js" JAVASCRIPT;
 };
@@ -98,14 +105,16 @@ mod tests {
     }
 
     #[test]
-    fn the_page_names_only_files_that_are_listed() {
-        let page = text(file("/").unwrap());
-        let names = ["src=", "href="].into_iter().flat_map(|name| quoted_after(page, name));
-        for name in names.filter(|name| !name.starts_with('#')) {
-            let path = name.split('?').next().unwrap();
-            assert!(file(path).is_some(), "{name}");
+    fn the_pages_name_only_files_that_are_listed() {
+        for (page, script) in [("/", "/app.js"), ("/pushes.html", "/pushes.js")] {
+            let page = text(file(page).unwrap());
+            let names = ["src=", "href="].into_iter().flat_map(|name| quoted_after(page, name));
+            for name in names.filter(|name| !name.starts_with('#')) {
+                let path = name.split('?').next().unwrap();
+                assert!(file(path).is_some(), "{name}");
+            }
+            assert!(page.contains(&format!("<script type=\"module\" src=\"{script}\">")));
         }
-        assert!(page.contains("<script type=\"module\" src=\"/app.js\">"));
     }
 
     #[test]
@@ -121,9 +130,10 @@ mod tests {
     /// The policy would stop these in a browser, where only a person with open tools sees it.
     #[test]
     fn nothing_needs_what_the_policy_forbids() {
-        let page = text(file("/").unwrap());
-        for forbidden in ["<style", " style=", " onclick=", "<script>", "http://", "https://"] {
-            assert!(!page.contains(forbidden), "{forbidden} in the page");
+        for page in FILES.iter().filter(|file| file.content_type == HTML) {
+            for forbidden in ["<style", " style=", " onclick=", "<script>", "http://", "https://"] {
+                assert!(!text(page).contains(forbidden), "{forbidden} in {}", page.path);
+            }
         }
         for module in FILES.iter().filter(|file| file.content_type == JAVASCRIPT) {
             for forbidden in ["innerHTML", "outerHTML", "insertAdjacentHTML", "eval("] {

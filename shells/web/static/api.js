@@ -58,9 +58,44 @@ export class Api {
     return (await this.#call('GET', path)).events ?? [];
   }
 
+  /** Every push credential and how it fares. */
+  async credentials() {
+    return (await this.#call('GET', '/v1/push/credentials')).credentials;
+  }
+
+  turnCredential(provider, name, enabled) {
+    return this.#call('POST', credentialPath(provider, name), { enabled });
+  }
+
+  /** One push to a device of the user, and what the provider answered. */
+  testPush(provider, name, uid) {
+    return this.#call('POST', credentialPath(provider, name, '/test'), { uid });
+  }
+
+  /** Answers of providers after a number, or the newest: `{outcomes, next}`. */
+  outcomes(after, limit) {
+    const query = new URLSearchParams(after === undefined ? { last: limit } : { after, limit });
+    return this.#call('GET', `/v1/push/outcomes?${query}`);
+  }
+
+  /** What would become of a message, device by device; nothing is sent. */
+  async explain(message) {
+    return (await this.#call('POST', '/v1/push/explain', message)).devices;
+  }
+
+  /** Writes a message in somebody's name. */
+  send(message) {
+    return this.#call('POST', '/v1/messages', message);
+  }
+
   /** The pushes that development mode caught, oldest first. */
   async pushes() {
     const { pushes = [] } = await this.#call('GET', '/v1/dev/pushes');
     return pushes.toSorted((a, b) => a.at - b.at);
   }
+}
+
+function credentialPath(provider, name, rest = '') {
+  const query = new URLSearchParams({ provider });
+  return `/v1/push/credentials/${encodeURIComponent(name)}${rest}?${query}`;
 }
