@@ -13,5 +13,5 @@ mod tokens;
 pub use admin::AdminKeys;
 pub use passwords::Passwords;
 pub use rate::HandshakeRate;
-pub use tls::{TlsError, server_config};
+pub use tls::{Certificate, TlsError, server_config};
 pub use tokens::{Claims, IssuedToken, PushClaims, Tokens};

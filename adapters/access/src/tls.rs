@@ -1,9 +1,12 @@
-//! TLS from certificate files.
+//! TLS from certificate files, which may be exchanged while they are served.
 
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::sync::{Arc, PoisonError, RwLock};
 
 use rustls::ServerConfig;
+use rustls::crypto::CryptoProvider;
+use rustls::server::{ClientHello, ResolvesServerCert};
+use rustls::sign::CertifiedKey;
 use rustls_pki_types::pem::PemObject;
 use rustls_pki_types::{CertificateDer, PrivateKeyDer};
 
@@ -25,11 +28,79 @@ pub enum TlsError {
     Pair(#[source] rustls::Error),
 }
 
-/// Reads a certificate chain and its key (PEM) into a server's configuration, TLS 1.2 and 1.3.
+/// A certificate chain and its key in files. What was read last is served, until it is read anew.
+#[derive(Debug, Clone)]
+pub struct Certificate {
+    cert_file: PathBuf,
+    key_file: PathBuf,
+    served: Arc<Served>,
+}
+
+#[derive(Debug)]
+struct Served(RwLock<Arc<CertifiedKey>>);
+
+impl ResolvesServerCert for Served {
+    fn resolve(&self, _: ClientHello<'_>) -> Option<Arc<CertifiedKey>> {
+        Some(Arc::clone(&self.0.read().unwrap_or_else(PoisonError::into_inner)))
+    }
+}
+
+impl Certificate {
+    /// Reads both files (PEM).
+    ///
+    /// # Errors
+    /// [`TlsError`] names the file and the reason.
+    pub fn open(cert_file: &Path, key_file: &Path) -> Result<Self, TlsError> {
+        let served = Arc::new(Served(RwLock::new(read(cert_file, key_file)?)));
+        Ok(Self { cert_file: cert_file.to_owned(), key_file: key_file.to_owned(), served })
+    }
+
+    /// Reads both files again: new connections get what they hold now. Those that are open go on.
+    ///
+    /// # Errors
+    /// [`TlsError`]; what was served goes on to be.
+    pub fn reload(&self) -> Result<(), TlsError> {
+        let read = read(&self.cert_file, &self.key_file)?;
+        *self.served.0.write().unwrap_or_else(PoisonError::into_inner) = read;
+        Ok(())
+    }
+
+    /// Its files.
+    #[must_use]
+    pub fn files(&self) -> [&Path; 2] {
+        [&self.cert_file, &self.key_file]
+    }
+
+    /// A server's configuration that serves it, TLS 1.2 and 1.3.
+    ///
+    /// # Errors
+    /// [`TlsError`], which cannot come with the versions that are built in.
+    pub fn server_config(&self) -> Result<Arc<ServerConfig>, TlsError> {
+        let mut config = ServerConfig::builder_with_provider(provider())
+            .with_safe_default_protocol_versions()
+            .map_err(TlsError::Pair)?
+            .with_no_client_auth()
+            .with_cert_resolver(Arc::clone(&self.served) as Arc<dyn ResolvesServerCert>);
+        // Half a record is not held back for long: small writes, small buffers.
+        config.max_fragment_size = None;
+        config.send_tls13_tickets = 1;
+        Ok(Arc::new(config))
+    }
+}
+
+/// A server's configuration for one reading of the files.
 ///
 /// # Errors
 /// [`TlsError`] names the file and the reason.
 pub fn server_config(cert_file: &Path, key_file: &Path) -> Result<Arc<ServerConfig>, TlsError> {
+    Certificate::open(cert_file, key_file)?.server_config()
+}
+
+fn provider() -> Arc<CryptoProvider> {
+    Arc::new(rustls::crypto::ring::default_provider())
+}
+
+fn read(cert_file: &Path, key_file: &Path) -> Result<Arc<CertifiedKey>, TlsError> {
     let file_error = |what, path: &Path, error: rustls_pki_types::pem::Error| TlsError::File {
         what,
         path: path.to_owned(),
@@ -40,15 +111,5 @@ pub fn server_config(cert_file: &Path, key_file: &Path) -> Result<Arc<ServerConf
         .map_err(|error| file_error("certificate file", cert_file, error))?;
     let key = PrivateKeyDer::from_pem_file(key_file)
         .map_err(|error| file_error("key file", key_file, error))?;
-    let provider = Arc::new(rustls::crypto::ring::default_provider());
-    let mut config = ServerConfig::builder_with_provider(provider)
-        .with_safe_default_protocol_versions()
-        .map_err(TlsError::Pair)?
-        .with_no_client_auth()
-        .with_single_cert(chain, key)
-        .map_err(TlsError::Pair)?;
-    // Half a record is not held back for long: small writes, small buffers.
-    config.max_fragment_size = None;
-    config.send_tls13_tickets = 1;
-    Ok(Arc::new(config))
+    CertifiedKey::from_der(chain, key, &provider()).map(Arc::new).map_err(TlsError::Pair)
 }

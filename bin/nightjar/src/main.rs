@@ -4,6 +4,7 @@
 
 mod banner;
 mod bench;
+mod certificates;
 mod config;
 mod fake_vendors;
 mod listen;

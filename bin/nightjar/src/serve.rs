@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::{Context, anyhow};
-use nightjar_access::{AdminKeys, HandshakeRate, Passwords, Tokens};
+use nightjar_access::{AdminKeys, Certificate, HandshakeRate, Passwords, Tokens};
 use nightjar_decider::{Clock, Decider, Handle, Pusher};
 use nightjar_domain::{Deadlines, Row, Rows, Scan};
 use nightjar_gateway_http::{Api, Credentials, Development, PageFile, Webhooks};
@@ -24,7 +24,7 @@ use tokio::net::TcpListener;
 use tokio::sync::watch;
 
 use crate::config::Config;
-use crate::{ServeOptions, banner, listen, metrics, stores, xmpp};
+use crate::{ServeOptions, banner, certificates, listen, metrics, stores, xmpp};
 
 /// The admin key of development mode.
 const DEVELOPMENT_KEY: &str = "dev";
@@ -152,10 +152,12 @@ async fn start_native(
     let native = bind(&config.native.listen, "native.listen").await?;
     let address = address_of(native.as_ref())?;
     if let Some(listener) = native {
-        let tls = match (&config.native.cert_file, &config.native.key_file) {
-            (Some(cert), Some(key)) => Some(nightjar_access::server_config(cert, key)?),
+        let certificate = match (&config.native.cert_file, &config.native.key_file) {
+            (Some(cert), Some(key)) => Some(Certificate::open(cert, key)?),
             _ => None,
         };
+        let tls = certificate.as_ref().map(Certificate::server_config).transpose()?;
+        tokio::spawn(certificates::keep_fresh(certificate.into_iter().collect()));
         tokio::spawn(Arc::clone(&gateway).serve(listener, tls, stopping.clone()));
     }
     Ok((gateway, address))

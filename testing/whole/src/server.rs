@@ -128,6 +128,11 @@ impl Server {
         assert_eq!(status.expect("the child is ours").signal(), Some(9), "{}", self.log());
     }
 
+    /// Sends SIGHUP.
+    pub fn hang_up(&self) {
+        self.signal(Signal::HUP);
+    }
+
     /// Its process id.
     ///
     /// # Panics

@@ -1,7 +1,13 @@
 //! The ways to connect mean the same; JSON is checked as text, without the product's own reader.
 
-use nightjar_whole::{Acks, Certificate, Login, Packets, Server, Way};
+use std::sync::Arc;
+
+use nightjar_whole::{Acks, Certificate, Login, Packets, Server, Way, within};
 use serde_json::{Value, json};
+use tokio::net::TcpStream;
+use tokio_rustls::TlsConnector;
+use tokio_rustls::rustls::ClientConfig;
+use tokio_rustls::rustls::pki_types::ServerName;
 
 use crate::setup;
 
@@ -167,4 +173,32 @@ async fn a_silent_connection_is_pinged_and_ended_when_nobody_answers() {
     nightjar_whole::within("the frozen one to be offline", gone).await;
     assert!(!alive.has_ended());
     assert_eq!(api.device("alice", "laptop").await["app_state"], "foreground");
+}
+
+#[tokio::test]
+async fn a_renewed_certificate_is_served_and_open_connections_go_on() {
+    let server = setup().with_tls(Certificate::generate()).start().await;
+    let old = server.setup().certificate().expect("a certificate");
+    let alice = Login::new("alice", "laptop").over(Way::Tls).to(&server).await;
+    assert!(shakes_hands(&server, old.client()).await);
+    let new = old.renew();
+    server.hang_up();
+    let served = async { while !shakes_hands(&server, Arc::clone(&new)).await {} };
+    within("the new certificate to be served", served).await;
+    assert!(!shakes_hands(&server, old.client()).await, "the old one is served no more");
+    alice.say("bob", "still here").await;
+    // Half of a pair changes nothing, and is said.
+    std::fs::write(old.key_file(), "no key").expect("there is room for a file");
+    server.hang_up();
+    let told = async { while !server.log().contains("the old one stays") {} };
+    within("the log to say so", told).await;
+    assert!(shakes_hands(&server, new).await);
+    alice.say("bob", "and here").await;
+}
+
+/// Whether a TLS handshake by this client's trust succeeds.
+async fn shakes_hands(server: &Server, client: Arc<ClientConfig>) -> bool {
+    let tcp = TcpStream::connect(server.native()).await.expect("the listener is there");
+    let name = ServerName::try_from("localhost").expect("a name");
+    TlsConnector::from(client).connect(name, tcp).await.is_ok()
 }
