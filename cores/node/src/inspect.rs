@@ -7,7 +7,7 @@ use nightjar_model::{
 };
 
 use crate::node::{Ctx, Node};
-use crate::record::NO_DEVICE;
+use crate::record::{NO_DEVICE, last_outcome};
 
 /// Trace rows looked through for one message.
 const TRACE_LOOKED_MAX: usize = 4_096;
@@ -161,15 +161,31 @@ impl Node {
     pub(crate) fn outcomes(
         &mut self,
         ctx: Ctx<'_>,
-        after: u64,
+        after: Option<u64>,
         limit: usize,
     ) -> Result<Reply, Stop> {
-        let scan = Scan::Outcomes { after, limit: limit.clamp(1, limits::PAGE_MAX) };
+        let limit = limit.clamp(1, limits::PAGE_MAX);
+        let after = match after {
+            Some(after) => after,
+            None => last_outcome(ctx.rows)?.saturating_sub(limit as u64),
+        };
+        let scan = Scan::Outcomes { after, limit };
         let rows = ctx.rows.scan(&scan)?.into_iter().filter_map(|row| match row {
             Row::Outcome(row) => Some((row.number, row.json)),
             _ => None,
         });
         Ok(Reply::Outcomes(rows.collect()))
+    }
+
+    /// What was counted of each credential, by day.
+    pub(crate) fn statistics(
+        &mut self,
+        ctx: Ctx<'_>,
+        from: u32,
+        limit: usize,
+    ) -> Result<Reply, Stop> {
+        let limit = limit.clamp(1, limits::STATISTICS_MAX);
+        Ok(Reply::Statistics(self.recorder.statistics.from(ctx.rows, from, limit)?))
     }
 
     pub(crate) fn events(&mut self, ctx: Ctx<'_>, after: u64, limit: usize) -> Result<Reply, Stop> {

@@ -30,11 +30,13 @@ mod pending;
 mod presence;
 mod progress;
 mod reach;
+mod receipts;
 mod record;
 mod report;
 mod send;
 mod settings;
 mod silence;
+mod statistics;
 mod sync;
 #[cfg(test)]
 mod tests;

@@ -115,9 +115,10 @@ impl Node {
     pub fn open(config: NodeConfig, rows: &dyn Rows, now: Now) -> Result<Self, Missing> {
         let webhooks = webhooks::open(rows)?;
         let wants_events = config.events || webhooks.values().any(|enabled| *enabled);
+        let mut changes = Changes::default();
         let mut node = Self {
             queue: Queue::new(config.pushes_in_flight_max),
-            recorder: Recorder::open(rows, wants_events, now)?,
+            recorder: Recorder::open(rows, &mut changes, wants_events, now)?,
             presence: Presence::default(),
             notes: Notes::open(rows)?,
             policy: read::push_policy(rows)?.unwrap_or_default().over(&config.policy),
@@ -139,7 +140,7 @@ impl Node {
             began: now.mono,
             clock: now.mono,
             tickets: BTreeMap::new(),
-            changes: Changes::default(),
+            changes,
             pending: Pending::default(),
             effects: Vec::new(),
             takes_room: false,
@@ -326,6 +327,8 @@ impl Node {
             }
             Command::Outcomes { after, limit } => self.outcomes(ctx, after, limit),
             Command::Events { after, limit } => self.events(ctx, after, limit),
+            Command::Receipts { key, receipts } => self.receipts(ctx, &key, &receipts),
+            Command::Statistics { from, limit } => self.statistics(ctx, from, limit),
             Command::Webhooks => self.webhooks(ctx),
             Command::PutWebhook(webhook) => self.put_webhook(ctx, *webhook),
             Command::DeleteWebhook { id } => self.delete_webhook(id),

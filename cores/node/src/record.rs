@@ -11,6 +11,7 @@ use nightjar_push::{Answer, SilentReason};
 use serde_json::{Value, json};
 
 use crate::alert::InFlight;
+use crate::statistics::Statistics;
 
 /// Rows this close together are one row if they continue each other.
 const MERGE_MS: u64 = 50;
@@ -34,6 +35,7 @@ pub(crate) struct Recorder {
     wants_events: bool,
     next_event: u64,
     outcomes: Vec<OutcomeRow>,
+    pub(crate) statistics: Statistics,
     next_outcome: u64,
     next_row: u64,
     /// Entries accepted in the current turn, and those of turns not known to be safe.
@@ -47,7 +49,12 @@ fn thread(row: &TraceRow) -> Thread {
 }
 
 impl Recorder {
-    pub(crate) fn open(rows: &dyn Rows, wants_events: bool, now: Now) -> Result<Self, Missing> {
+    pub(crate) fn open(
+        rows: &dyn Rows,
+        changes: &mut Changes,
+        wants_events: bool,
+        now: Now,
+    ) -> Result<Self, Missing> {
         let last = rows.scan(&Scan::LastEvent)?.into_iter().next();
         let last = last.map_or(0, |row| match row {
             Row::Event(row) => row.number,
@@ -59,6 +66,7 @@ impl Recorder {
             events: Vec::new(),
             outcomes: Vec::new(),
             next_outcome: last_outcome(rows)? + 1,
+            statistics: Statistics::open(rows, changes, now.wall)?,
             wants_events,
             next_event: last + 1,
             // Rows of two processes never share a key, even within one millisecond.
@@ -83,7 +91,7 @@ impl Recorder {
 
     /// Steps of the trace wait for the next flush.
     pub(crate) fn has_rows(&self) -> bool {
-        !self.rows.is_empty() || !self.outcomes.is_empty()
+        !self.rows.is_empty() || !self.outcomes.is_empty() || self.statistics.is_dirty()
     }
 
     /// How many rows are not written yet.
@@ -107,6 +115,7 @@ impl Recorder {
             self.threads.remove(&(thread(&row), n));
             changes.put(Row::Trace(row));
         }
+        self.statistics.write(changes);
         let count = steps_max.min(self.outcomes.len());
         for row in self.outcomes.drain(..count) {
             if let Some(oldest) = row.number.checked_sub(limits::OUTCOMES_KEPT) {
@@ -341,6 +350,9 @@ impl Recorder {
             "reason": answer.reason,
             "vendor": answer.vendor,
         });
+        if flight.message_id.is_some() {
+            self.statistics.answered(&flight.binding.key, answer, at);
+        }
         let number = self.next_outcome;
         self.next_outcome += 1;
         self.outcomes.push(OutcomeRow { number, json: data.to_string() });
@@ -378,7 +390,8 @@ impl Recorder {
     }
 }
 
-fn last_outcome(rows: &dyn Rows) -> Result<u64, Missing> {
+/// The number of the newest answer that is written; 0 before any.
+pub(crate) fn last_outcome(rows: &dyn Rows) -> Result<u64, Missing> {
     let last = rows.scan(&Scan::LastOutcome)?.into_iter().next();
     Ok(last.map_or(0, |row| match row {
         Row::Outcome(row) => row.number,

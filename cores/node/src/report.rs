@@ -121,9 +121,27 @@ impl Node {
         shown: &[Shown],
     ) {
         for Shown { conversation, places, .. } in shown {
+            self.count(ctx, (uid, device_id), (conversation, places.1), step);
             let device_id = Some(device_id.clone());
             self.recorder.step(ctx.now.wall, (uid, conversation), device_id, *places, step, None);
             self.flush.plan(ctx.now);
+        }
+    }
+
+    /// Counts a push that arrived or was opened with the binding the device prefers.
+    fn count(
+        &mut self,
+        ctx: Ctx<'_>,
+        (uid, device_id): (&Uid, &DeviceId),
+        (id, seq): (&ConversationId, Seq),
+        step: Step,
+    ) {
+        let device = self.users.get(uid).and_then(|user| user.devices.get(device_id));
+        let binding = device.and_then(|device| device.bindings.first());
+        let Some(key) = binding.map(|binding| binding.key.clone()) else { return };
+        let seen = (uid.clone(), device_id.clone(), id.clone(), seq, step);
+        if matches!(step, Step::Arrived | Step::Clicked) && self.recorder.statistics.is_news(seen) {
+            self.recorder.statistics.reported(&key, step, ctx.now.wall);
         }
     }
 

@@ -16,6 +16,7 @@ mod pushes;
 mod reopen;
 mod reports;
 mod settings;
+mod statistics;
 mod sync;
 mod sync_lists;
 mod webhooks;

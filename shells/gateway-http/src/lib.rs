@@ -22,6 +22,7 @@ mod push;
 mod push_body;
 mod random;
 mod settings;
+mod statistics;
 mod users;
 
 use std::sync::Arc;
@@ -101,6 +102,7 @@ pub fn router(api: Api) -> Router {
             get(credentials::get).post(credentials::put).delete(credentials::remove),
         )
         .route("/v1/push/credentials/{name}/test", post(credentials::test))
+        .route("/v1/push/statistics", get(statistics::statistics))
         .route("/v1/push/outcomes", get(push::outcomes))
         .route(
             "/v1/push/templates/{name}",
@@ -121,6 +123,7 @@ pub fn router(api: Api) -> Router {
     Router::new()
         .merge(keyed)
         .merge(open_in_development)
+        .route("/v1/push/receipts/{provider}/{credential}", post(statistics::receipts))
         .route("/v1/fetch", get(fetch::fetch))
         .route("/v1/fetch/ack", post(fetch::ack))
         .route("/healthz", get(operations::healthz))

@@ -44,6 +44,8 @@ const ROUTES: &[(&str, &str, &str)] = &[
     ("post", "/v1/push/credentials/{name}", "Creates, replaces or turns off a credential."),
     ("delete", "/v1/push/credentials/{name}", "Removes a credential that was created here."),
     ("post", "/v1/push/credentials/{name}/test", "Sends one push and answers its outcome."),
+    ("post", "/v1/push/receipts/{provider}/{credential}", "What a vendor reports, as it proves."),
+    ("get", "/v1/push/statistics", "What became of pushes, by day and credential."),
     ("get", "/v1/push/outcomes", "What providers answered, one row an attempt."),
     ("post", "/v1/push/explain", "Who would be notified, and why not; nothing is sent."),
     ("get", "/v1/webhooks", "Every webhook, how far it is and how it fares."),

@@ -54,15 +54,20 @@ pub(crate) struct OutcomesQuery {
     #[serde(default)]
     after: u64,
     limit: Option<usize>,
+    /// The newest so many instead.
+    last: Option<usize>,
 }
 
-/// `GET /v1/push/outcomes?after=`: what providers answered, one row an attempt.
+/// `GET /v1/push/outcomes?after=&limit=` or `?last=`: what providers answered, one row an attempt.
 pub(crate) async fn outcomes(
     State(api): State<Api>,
     query: Result<Query<OutcomesQuery>, QueryRejection>,
 ) -> ApiResult {
     let Query(query) = query?;
-    let command = Command::Outcomes { after: query.after, limit: query.limit.unwrap_or(100) };
+    let command = match query.last {
+        Some(limit) => Command::Outcomes { after: None, limit },
+        None => Command::Outcomes { after: Some(query.after), limit: query.limit.unwrap_or(100) },
+    };
     let Reply::Outcomes(rows) = api.handle.call(command).await? else {
         return Err(unexpected());
     };

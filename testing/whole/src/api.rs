@@ -96,11 +96,29 @@ impl Api {
         }
         let text = body.map(Value::to_string).unwrap_or_default();
         let request = request.body(Full::from(text)).expect("a request of well-formed parts");
+        self.answer_to(path, request).await
+    }
+
+    async fn answer_to(&self, path: &str, request: Request<Full<Bytes>>) -> Answer {
         let response = within(path, self.client.request(request)).await;
         let (head, body) = response.expect("the server answers").into_parts();
         let bytes = within(path, body.collect()).await.expect("the whole answer").to_bytes();
         let text = String::from_utf8_lossy(&bytes).into_owned();
         Answer { status: head.status.as_u16(), headers: head.headers, text }
+    }
+
+    /// `POST path` with a form as the body.
+    ///
+    /// # Panics
+    /// When there is no answer.
+    pub async fn post_form(&self, path: &str, form: String) -> Answer {
+        let request = Request::builder()
+            .method(Method::POST)
+            .uri(format!("http://{}{path}", self.address))
+            .header(HOST, self.address.to_string())
+            .header(CONTENT_TYPE, "application/x-www-form-urlencoded");
+        let request = request.body(Full::from(form)).expect("a request of well-formed parts");
+        self.answer_to(path, request).await
     }
 
     /// `GET path`.

@@ -3,7 +3,7 @@
 use crate::{
     AppStateReport, Binding, BindingKey, ClientMsgId, ContactAction, Content, ConversationId,
     Credential, DeviceId, GroupId, MessageId, NotificationId, PasswordKeys, Platform, PushChoice,
-    PushSettings, PushSpec, PushTemplate, Seq, Uid, WallMs, Webhook,
+    PushSettings, PushSpec, PushTemplate, Receipt, Seq, Uid, WallMs, Webhook,
 };
 use serde::{Deserialize, Serialize};
 
@@ -289,9 +289,23 @@ pub enum Command {
     },
     /// Answers of providers above a number.
     Outcomes {
-        /// The last number the caller has; 0 for the first.
-        after: u64,
+        /// The last number the caller has, 0 for the first; `None` asks for the newest.
+        after: Option<u64>,
         /// How many, at most.
+        limit: usize,
+    },
+    /// What a provider reports of pushes it took; it proved to be the provider.
+    Receipts {
+        /// Through which credential.
+        key: BindingKey,
+        /// What; at most [`crate::limits::RECEIPTS_MAX`].
+        receipts: Vec<Receipt>,
+    },
+    /// What was counted of each credential, by day.
+    Statistics {
+        /// From this day on, counted from the Unix epoch.
+        from: u32,
+        /// How many rows, at most.
         limit: usize,
     },
     /// Where events go, as operators set it up, secrets included.

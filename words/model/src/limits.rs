@@ -131,5 +131,7 @@ pub const EVENTS_KEPT: u64 = 1_000_000;
 pub const STATISTIC_DAYS_KEPT: u32 = 400;
 /// Reasons of one credential and day that are counted apart.
 pub const STATISTIC_REASONS_MAX: usize = 32;
+/// Rows of one answer of statistics.
+pub const STATISTICS_MAX: usize = 10_000;
 /// Receipts of one report of a provider; vendors send a hundred at most.
 pub const RECEIPTS_MAX: usize = 1_000;

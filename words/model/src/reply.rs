@@ -7,7 +7,7 @@ use bytes::Bytes;
 use crate::{
     AppState, Binding, BindingKey, ContactView, ConversationId, ConversationKind, Credential,
     DeviceId, Entry, GroupId, MessageId, NotificationId, PasswordKeys, Platform, PresenceStatus,
-    PushPolicy, PushSettings, PushTemplate, Seq, TraceEvent, Uid, WallMs, Webhook,
+    PushPolicy, PushSettings, PushTemplate, Seq, Statistic, TraceEvent, Uid, WallMs, Webhook,
 };
 
 /// The answer to a [`crate::Command`] that was not refused. It leaves only after the commit that
@@ -83,6 +83,8 @@ pub enum Reply {
     TestTarget(Box<TestTarget>),
     /// To `Outcomes`: (number, row as JSON).
     Outcomes(Vec<(u64, String)>),
+    /// To `Statistics`, by day, provider and credential.
+    Statistics(Vec<Statistic>),
     /// To `Webhooks`, secrets included: not for callers.
     Webhooks {
         /// By id.

@@ -25,6 +25,7 @@ mod operator;
 mod policy;
 mod presence;
 mod pushes;
+mod receipts;
 mod rough;
 mod scene;
 mod signed_out;

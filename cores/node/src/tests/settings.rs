@@ -439,7 +439,8 @@ fn every_attempt_has_its_row_across_a_restart() {
     play.says("alice", "bob");
     play.take_pushes();
     play.after(100);
-    let Ok(Reply::Outcomes(rows)) = play.operator(Command::Outcomes { after: 1, limit: 10 }) else {
+    let Ok(Reply::Outcomes(rows)) = play.operator(Command::Outcomes { after: Some(1), limit: 10 })
+    else {
         panic!("no outcomes");
     };
     let numbers: Vec<u64> = rows.iter().map(|(number, _)| *number).collect();
