@@ -6,6 +6,7 @@ use std::sync::{Arc, Mutex};
 
 use nightjar_model::{Command, ConnId, Reject, Reply};
 use nightjar_node::{Input, NodeStats, Origin};
+use nightjar_push::RouteState;
 use tokio::sync::mpsc::error::TrySendError;
 use tokio::sync::{mpsc, oneshot, watch};
 
@@ -18,7 +19,7 @@ pub(crate) const INBOX_MAX: usize = 8_192;
 /// What goes into the decider's channel.
 pub(crate) enum ToDecider {
     Input(Input),
-    Stats(oneshot::Sender<(NodeStats, (usize, usize, usize, usize))>),
+    Stats(oneshot::Sender<Stats>),
     Stop(oneshot::Sender<()>),
 }
 
@@ -112,9 +113,8 @@ impl Handle {
         self.inbox.send(ToDecider::Input(input)).await.is_ok()
     }
 
-    /// Counters of the node and the sizes of what it keeps:
-    /// `(conversations, users, open work, debts waiting to leave)`.
-    pub async fn stats(&self) -> Option<(NodeStats, (usize, usize, usize, usize))> {
+    /// What the node says of itself.
+    pub async fn stats(&self) -> Option<Stats> {
         let (sender, answer) = oneshot::channel();
         self.inbox.send(ToDecider::Stats(sender)).await.ok()?;
         answer.await.ok()
@@ -153,6 +153,17 @@ impl Handle {
     pub fn release(&self) -> &Release {
         &self.release
     }
+}
+
+/// What a node says of itself.
+#[derive(Debug)]
+pub struct Stats {
+    /// Counters since it was opened.
+    pub counts: NodeStats,
+    /// How much it keeps: `(conversations, users, open work, debts waiting to leave)`.
+    pub sizes: (usize, usize, usize, usize),
+    /// How the credentials fare that pushes leave by.
+    pub routes: Vec<RouteState>,
 }
 
 impl Connection {

@@ -19,7 +19,7 @@ mod release;
 mod thread;
 
 pub use clock::Clock;
-pub use handle::{Connection, Handle};
+pub use handle::{Connection, Handle, Stats};
 pub use mailbox::Mail;
 pub use pusher::{AnswerFuture, Pusher};
 pub use release::Release;

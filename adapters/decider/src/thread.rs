@@ -8,7 +8,7 @@ use nightjar_domain::{CommitNo, Missing, Store, Submitted};
 use nightjar_node::{Input, Node, NodeConfig, Turn};
 use tokio::sync::{mpsc, oneshot, watch};
 
-use crate::handle::{Handle, INBOX_MAX, ToDecider, Waiting};
+use crate::handle::{Handle, INBOX_MAX, Stats, ToDecider, Waiting};
 use crate::{Clock, Pusher, Release};
 
 /// Inputs decided in one turn: what queued during the last commit, bounded.
@@ -168,7 +168,8 @@ impl Worker {
                 match input {
                     ToDecider::Input(input) => self.decide(input)?,
                     ToDecider::Stats(sender) => {
-                        let _ = sender.send((self.node.stats(), self.node.sizes()));
+                        let (counts, sizes) = (self.node.stats(), self.node.sizes());
+                        let _ = sender.send(Stats { counts, sizes, routes: self.node.routes() });
                     }
                     ToDecider::Stop(done) => stop = Some(done),
                 }

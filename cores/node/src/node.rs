@@ -7,7 +7,7 @@ use nightjar_domain::{
 };
 use nightjar_model::sabotage::Sabotage;
 use nightjar_model::{ConnId, ConversationId, DeviceId, Lane, Mono, Now, Reject, Reply, Seq, Uid};
-use nightjar_push::{PushPolicy, Queue, Ticket};
+use nightjar_push::{PushPolicy, Queue, RouteState, Ticket};
 
 use crate::contacts::Notes;
 use crate::credentials::{self, Credentials};
@@ -434,6 +434,12 @@ impl Node {
     #[must_use]
     pub fn sizes(&self) -> (usize, usize, usize, usize) {
         (self.conversations.len(), self.users.len(), self.work.len(), self.queue.len())
+    }
+
+    /// How the credentials in use fare, and each host of those whose tokens are addresses.
+    #[must_use]
+    pub fn routes(&self) -> Vec<RouteState> {
+        self.queue.routes().collect()
     }
 
     /// What is gathered is written by the next calls of [`Node::settle`], whatever the time.

@@ -83,7 +83,9 @@ pub struct RouteState {
     /// Which.
     pub route: RouteKey,
     /// Requests leave; otherwise one at a time, to see whether it is back.
-    pub is_open: bool,
+    pub is_up: bool,
+    /// So many of its tokens are called dead that none is removed.
+    pub is_doubted: bool,
     /// Since when nothing worked.
     pub failing_since: Option<Mono>,
     /// Requests under way.
@@ -490,7 +492,8 @@ impl Queue {
 
     /// How the routes in use fare.
     pub fn routes(&self) -> impl Iterator<Item = RouteState> + '_ {
-        self.routes.iter().map(|(key, route)| route.state(key))
+        let is_doubted = |key: &RouteKey| self.is_doubted(&key.credential);
+        self.routes.iter().map(move |(key, route)| route.state(key, is_doubted(key)))
     }
 
     /// Whether so many tokens of a credential are called dead that none is removed.

@@ -13,7 +13,7 @@ use nightjar_model::{
     Reply, Secret, TestTarget, Uid, WallMs, limits,
 };
 use nightjar_providers::{Health, Providers, PushConfig, open_one, shown};
-use nightjar_push::{Alert, Outcome, PushData, PushRequest};
+use nightjar_push::{Alert, Outcome, PushData, PushRequest, RouteState};
 use serde::Deserialize;
 use serde_json::{Map, Value, json};
 use tokio::sync::Mutex;
@@ -396,7 +396,6 @@ fn test_push(uid: Uid, target: TestTarget, now: WallMs) -> Result<PushRequest, A
 /// What was answered to the requests of each credential, as Prometheus text.
 pub(crate) fn metrics(providers: &Providers, text: &mut String) {
     const NAME: &str = "nightjar_push_answers_total";
-    let label = |text: &str| text.replace('\\', "\\\\").replace('"', "\\\"").replace('\n', "\\n");
     text.push_str(&format!("# TYPE {NAME} counter\n"));
     for (key, health) in providers.health() {
         let (provider, credential) = (label(&key.provider), label(&key.credential));
@@ -408,4 +407,37 @@ pub(crate) fn metrics(providers: &Providers, text: &mut String) {
             ));
         }
     }
+}
+
+/// A text as the value of a label.
+fn label(text: &str) -> String {
+    text.replace('\\', "\\\\").replace('"', "\\\"").replace('\n', "\\n")
+}
+
+/// How the credentials fare that pushes leave by; of a credential with many hosts the sum.
+pub(crate) fn routes(routes: &[RouteState]) -> String {
+    let mut sums: BTreeMap<&BindingKey, [u64; 4]> = BTreeMap::new();
+    for route in routes {
+        let (down, doubted) = (u64::from(!route.is_up), u64::from(route.is_doubted));
+        let sum = sums.entry(&route.route.credential).or_default();
+        *sum = [
+            sum[0] + down,
+            sum[1].max(doubted),
+            sum[2] + route.under_way as u64,
+            sum[3] + route.waiting as u64,
+        ];
+    }
+    let names = ["down", "tokens_doubted", "under_way", "waiting"];
+    let mut text = String::new();
+    for (at, name) in names.into_iter().enumerate() {
+        text.push_str(&format!("# TYPE nightjar_push_{name} gauge\n"));
+        for (key, sum) in &sums {
+            let (provider, credential) = (label(&key.provider), label(&key.credential));
+            text.push_str(&format!(
+                "nightjar_push_{name}{{provider=\"{provider}\",credential=\"{credential}\"}} {}\n",
+                sum[at]
+            ));
+        }
+    }
+    text
 }

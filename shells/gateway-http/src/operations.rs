@@ -6,6 +6,7 @@ use axum::extract::{Query, State};
 use axum::response::{IntoResponse, Response};
 use http::StatusCode;
 use http::header::CONTENT_TYPE;
+use nightjar_decider::Stats;
 use nightjar_model::{Command, Reply};
 use serde::Deserialize;
 use serde_json::json;
@@ -30,7 +31,8 @@ pub(crate) async fn readyz(State(api): State<Api>) -> Response {
 /// `GET /metrics`: Prometheus text.
 pub(crate) async fn metrics(State(api): State<Api>) -> Response {
     let mut text = (api.metrics)();
-    if let Some((stats, (conversations, users, work, debts))) = api.handle.stats().await {
+    if let Some(Stats { counts: stats, sizes, routes }) = api.handle.stats().await {
+        let (conversations, users, work, debts) = sizes;
         let connections = api.handle.connections() as u64;
         let rows: [(&str, &str, u64); 14] = [
             ("nightjar_messages_total", "counter", stats.messages),
@@ -51,6 +53,7 @@ pub(crate) async fn metrics(State(api): State<Api>) -> Response {
         for (name, kind, value) in rows {
             text.push_str(&format!("# TYPE {name} {kind}\n{name} {value}\n"));
         }
+        text.push_str(&credentials::routes(&routes));
     }
     credentials::metrics(api.credentials.providers(), &mut text);
     hooks::metrics(&api.webhooks, &mut text);

@@ -109,4 +109,10 @@ impl World {
     pub fn connections(&self, no: PhoneNo) -> usize {
         self.phones[no].connections.len()
     }
+
+    /// Devices and conversations whose pushes wait in the server.
+    #[must_use]
+    pub fn pushes_waiting(&self) -> usize {
+        self.server.process.as_ref().map_or(0, |process| process.node.sizes().3)
+    }
 }

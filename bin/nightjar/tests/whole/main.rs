@@ -22,6 +22,7 @@ mod interface;
 mod killed;
 mod once;
 mod operator;
+mod outages;
 mod policy;
 mod presence;
 mod pushes;

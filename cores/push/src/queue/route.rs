@@ -104,10 +104,11 @@ impl Route {
         self.probes_failed = 0;
     }
 
-    pub(super) fn state(&self, key: &RouteKey) -> RouteState {
+    pub(super) fn state(&self, key: &RouteKey, is_doubted: bool) -> RouteState {
         RouteState {
             route: key.clone(),
-            is_open: self.circuit == Circuit::Closed,
+            is_up: self.circuit == Circuit::Closed,
+            is_doubted,
             failing_since: self.failing_since,
             under_way: self.places.taken() - self.invited,
             waiting: self.parked.len(),

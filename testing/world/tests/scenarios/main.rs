@@ -3,6 +3,7 @@
 
 mod extension;
 mod leaving;
+mod outages;
 mod pushes;
 mod server;
 
