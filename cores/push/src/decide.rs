@@ -84,7 +84,7 @@ reasons! {
 reasons! {
     /// What a held push waits for.
     HoldReason:
-    AwaitingProvider "awaiting_provider" "The provider takes nothing at the moment; it is asked again and again, and what waits follows in its order once it answers.";
+    AwaitingProvider "awaiting_provider" "As much is on its way to the provider as may be, or it takes nothing and is asked again and again; what waits follows in its order.";
     AwaitingRead "awaiting_read" "The device showed it; it is pushed if nobody reads it within `push_if_unread_after_s`.";
     AwaitingOthers "awaiting_other_devices" "Another device may still show it, and the user is pushed only if none does.";
     ActiveElsewhere "active_elsewhere" "Another device is on the screen; it is pushed if nobody reads it within `delay_if_active_s`.";

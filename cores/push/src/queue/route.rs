@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use nightjar_model::{Binding, BindingKey, Mono};
 
 use super::line::{Line, Places};
-use super::{PushKey, RouteState};
+use super::{PushKey, PushLane, RouteState};
 
 use crate::LATE_AFTER_MS;
 use crate::circuit::{Circuit, CircuitEvent};
@@ -133,10 +133,13 @@ impl Route {
             Outcome::Delivered | Outcome::TokenInvalid | Outcome::TooLarge | Outcome::Reject => {
                 true
             }
-            // Its rate is the device's own; the credential works.
-            Outcome::Throttled => answer.scope == Scope::Device,
-            Outcome::Retry | Outcome::AuthExpired | Outcome::ConfigError => false,
+            Outcome::Retry | Outcome::Throttled | Outcome::AuthExpired | Outcome::ConfigError => {
+                false
+            }
         };
+        // A device that gets too many is one, however many conversations it has.
+        let one_lane = (answer.scope == Scope::Device).then_some(PushLane::Withdrawals);
+        let lane = one_lane.unwrap_or_else(|| key.lane.clone());
         if works && (is_probe || self.circuit == Circuit::Closed) {
             self.failing.clear();
             self.failing_since = None;
@@ -144,7 +147,7 @@ impl Route {
         } else if !works {
             self.failing_since.get_or_insert(now);
             if self.failing.len() < FAILING_KEYS {
-                self.failing.insert(key.clone());
+                self.failing.insert(PushKey { lane, ..key.clone() });
             }
         }
         let event = match (is_probe, works) {

@@ -102,6 +102,37 @@ fn a_device_that_has_to_wait_waits_alone_with_all_its_conversations() {
 }
 
 #[test]
+fn a_vendor_that_asks_every_device_to_wait_is_asked_for_all_of_them() {
+    let mut play = Play::new(100);
+    play.due(0..50);
+    play.leave("apns");
+    let asked =
+        Answer { retry_after_ms: Some(5_000), ..answer(Outcome::Throttled).about(Scope::Device) };
+    play.answer_all(&asked);
+    let mut requests = 0;
+    while play.now < Mono(60_000) {
+        play.now = play.queue.wait_until().unwrap();
+        requests += play.leave("apns").len();
+        play.answer_all(&asked);
+    }
+    assert!(requests <= 12, "{requests} in a minute");
+}
+
+#[test]
+fn the_conversations_of_one_device_are_one_device() {
+    let mut play = Play::new(100);
+    for n in 0..8 {
+        let peer = Uid::parse(&format!("user{n}")).unwrap();
+        let lane = PushLane::Conversation(ConversationId::direct(&key(1).uid, &peer));
+        play.queue.due(PushKey { lane, ..key(1) }, PushClass::Chat);
+    }
+    assert_eq!(play.leave("apns").len(), 8);
+    play.answer_all(&answer(Outcome::Throttled).about(Scope::Device));
+    play.due([2]);
+    assert_eq!(play.leave("apns"), [key(2)]);
+}
+
+#[test]
 fn a_vendor_that_hangs_or_is_down_delays_no_other() {
     let mut play = Play::new(10);
     play.due(0..50);
