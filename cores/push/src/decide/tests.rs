@@ -61,7 +61,12 @@ const CAUSES: [(SilentReason, Cause); 21] = {
             case.barred.get_or_insert(Why::UnknownCredential);
         }),
         (Why::NoBinding, |case| case.choice = Choice::NoBinding),
-        (Why::IllegalBinding, |case| case.choice = Choice::Refused),
+        // Who has none has none that was refused.
+        (Why::IllegalBinding, |case| {
+            if case.choice != Choice::NoBinding {
+                case.choice = Choice::Refused;
+            }
+        }),
     ]
 };
 
@@ -112,10 +117,6 @@ proptest! {
         let mut left =
             chosen.iter().map(|((reason, _), _)| *reason).filter(|r| !force || !FORCED.contains(r));
         let expected = match left.next() {
-            // No list of bindings is both empty and spent.
-            Some(SilentReason::NoBinding) if left.next().is_some() => {
-                Decision::Silent(SilentReason::IllegalBinding)
-            }
             Some(reason) => Decision::Silent(reason),
             None => Decision::Push { binding: 0, reason: DueReason::Offline },
         };
