@@ -44,6 +44,7 @@ pub(crate) enum Table {
     Credential = 0xb0,
     Webhook = 0xb8,
     Statistic = 0xc0,
+    Kept = 0xc8,
 }
 
 impl Table {
@@ -78,6 +79,7 @@ impl Table {
         Self::Credential,
         Self::Webhook,
         Self::Statistic,
+        Self::Kept,
     ];
 
     /// Whether its rows are written once and then only read or dropped: they lie apart from those
@@ -127,6 +129,7 @@ impl Table {
             Key::Credential(..) => Self::Credential,
             Key::Webhook(..) => Self::Webhook,
             Key::Statistic(..) => Self::Statistic,
+            Key::Kept(..) => Self::Kept,
         }
     }
 }
@@ -237,6 +240,7 @@ pub(crate) fn encode(key: &Key, out: Vec<u8>) -> Vec<u8> {
             bytes.raw(&day.to_be_bytes()).text(provider).text(name)
         }
         Key::PushPolicy => bytes,
+        Key::Kept(gateway, key) => bytes.text(gateway).text(key),
         Key::PushTemplate(name, locale) => bytes.text(name).optional(locale.as_deref()),
     };
     bytes.0
@@ -313,6 +317,11 @@ impl Span {
                 let days = Bytes::of(Table::Statistic);
                 let start = days.clone().raw(&from.to_be_bytes());
                 Self { limit: *limit, ..Self::between(Table::Statistic, start, days.end()) }
+            }
+            Scan::Kept { gateway, from, limit } => {
+                let kept = Bytes::of(Table::Kept).text(gateway);
+                let start = kept.clone().text(from);
+                Self { limit: *limit, ..Self::between(Table::Kept, start, kept.end()) }
             }
         }
     }

@@ -1,15 +1,17 @@
 //! Rows as bytes: a version, then the row in postcard. The table is in the key.
 
-use nightjar_domain::Row;
+use nightjar_domain::{DeviceRow, Row};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 use crate::failure::Failure;
 use crate::key::Table;
 
-/// The version of every row so far. A table whose row changes gets the next one, and keeps the old
-/// shape beside it for as long as directories of that time must open.
+/// The version of a row's first shape. A table whose row changes gets the next one, and keeps the
+/// old shape beside it for as long as directories of that time must open.
 pub(crate) const VERSION: u8 = 1;
+/// Devices since they have a `push_if_unread_after_s`.
+const DEVICE_VERSION: u8 = 2;
 
 /// Appends the bytes of a row to `out`.
 pub(crate) fn encode(row: &Row, out: Vec<u8>) -> Vec<u8> {
@@ -26,7 +28,7 @@ pub(crate) fn encode(row: &Row, out: Vec<u8>) -> Vec<u8> {
         Row::Note(row) => bytes(row, out),
         Row::User(row) => bytes(row, out),
         Row::Password(row) => bytes(row, out),
-        Row::Device(row) => bytes(row, out),
+        Row::Device(row) => bytes_of_version(DEVICE_VERSION, row, out),
         Row::Binding(row) => bytes(row, out),
         Row::Token(row) => bytes(row, out),
         Row::Cursor(row) => bytes(row, out),
@@ -43,6 +45,7 @@ pub(crate) fn encode(row: &Row, out: Vec<u8>) -> Vec<u8> {
         Row::Credential(row) => bytes(row, out),
         Row::Webhook(row) => bytes(row, out),
         Row::Statistic(row) => bytes(row, out),
+        Row::Kept(row) => bytes(row, out),
     }
 }
 
@@ -61,7 +64,7 @@ pub(crate) fn decode(table: Table, bytes: &[u8]) -> Result<Row, Failure> {
         Table::Note => row("note", bytes).map(Row::Note),
         Table::User => row("user", bytes).map(Row::User),
         Table::Password => row("password", bytes).map(Row::Password),
-        Table::Device => row("device", bytes).map(Row::Device),
+        Table::Device => device(bytes).map(Row::Device),
         Table::Binding => row("binding", bytes).map(Row::Binding),
         Table::Token => row("token", bytes).map(Row::Token),
         Table::Cursor => row("cursor", bytes).map(Row::Cursor),
@@ -78,19 +81,42 @@ pub(crate) fn decode(table: Table, bytes: &[u8]) -> Result<Row, Failure> {
         Table::Credential => row("credential", bytes).map(Row::Credential),
         Table::Webhook => row("webhook", bytes).map(Row::Webhook),
         Table::Statistic => row("statistic", bytes).map(Row::Statistic),
+        Table::Kept => row("kept", bytes).map(Row::Kept),
     }
 }
 
-fn bytes(row: &impl Serialize, mut out: Vec<u8>) -> Vec<u8> {
-    out.push(VERSION);
+fn bytes(row: &impl Serialize, out: Vec<u8>) -> Vec<u8> {
+    bytes_of_version(VERSION, row, out)
+}
+
+fn bytes_of_version(version: u8, row: &impl Serialize, mut out: Vec<u8>) -> Vec<u8> {
+    out.push(version);
     postcard::to_extend(row, out).expect("rows are plain data, which postcard always encodes")
 }
 
+/// A row of the first version ends before its last field, which is none: a zero byte.
+fn device(bytes: &[u8]) -> Result<DeviceRow, Failure> {
+    match bytes {
+        [VERSION, old @ ..] => {
+            row_of_version(DEVICE_VERSION, "device", &[&[DEVICE_VERSION], old, &[0]].concat())
+        }
+        _ => row_of_version(DEVICE_VERSION, "device", bytes),
+    }
+}
+
 fn row<R: DeserializeOwned>(table: &'static str, bytes: &[u8]) -> Result<R, Failure> {
+    row_of_version(VERSION, table, bytes)
+}
+
+fn row_of_version<R: DeserializeOwned>(
+    wanted: u8,
+    table: &'static str,
+    bytes: &[u8],
+) -> Result<R, Failure> {
     let broken = |source| Failure::Row { table, source };
     let (version, rest) =
         bytes.split_first().ok_or_else(|| broken(postcard::Error::DeserializeUnexpectedEnd))?;
-    if *version != VERSION {
+    if *version != wanted {
         return Err(Failure::Version { table, found: *version });
     }
     let (row, left) = postcard::take_from_bytes(rest).map_err(broken)?;

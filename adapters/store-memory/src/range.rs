@@ -86,6 +86,13 @@ fn of_operator(rows: &BTreeMap<Key, Row>, scan: &Scan) -> Vec<Row> {
             found.truncate(*limit);
             found
         }
+        Scan::Kept { gateway, from, limit } => {
+            let first = Key::Kept(gateway.clone(), from.clone());
+            let of = |key: &Key| matches!(key, Key::Kept(of, _) if of == gateway);
+            let mut found = take_while(rows, &first, of);
+            found.truncate(*limit);
+            found
+        }
         _ => Vec::new(),
     }
 }

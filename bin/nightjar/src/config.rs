@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 
 use figment::Figment;
 use figment::providers::{Env, Format, Serialized, Toml};
+use nightjar_model::limits::UNREAD_S_MAX;
 use nightjar_model::{PushChoice, Secret, WallMs, Webhook};
 use nightjar_providers::{
     ApnsConfig, FcmConfig, HarmonyConfig, HonorConfig, HuaweiConfig, JpushConfig, MeizuConfig,
@@ -52,8 +53,8 @@ pub(crate) struct Config {
     pub(crate) store: KindSection,
     /// `[bus]`: only `local` is offered.
     pub(crate) bus: KindSection,
-    /// `[wukong]`: not offered by this version.
-    pub(crate) wukong: BTreeMap<String, toml::Value>,
+    /// `[wukong]`
+    pub(crate) wukong: WukongSection,
     /// `[xmpp]`
     pub(crate) xmpp: XmppSection,
 }
@@ -227,6 +228,35 @@ impl Default for NativeSection {
     }
 }
 
+/// `[wukong]`
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub(crate) struct WukongSection {
+    /// WKProto over TCP. Default `127.0.0.1:5100`; empty turns it off.
+    pub(crate) tcp: String,
+    /// WKProto and JSON-RPC over WebSocket. Default `127.0.0.1:5200`; empty turns it off.
+    pub(crate) ws: String,
+    /// WuKongIM's HTTP API. Default `127.0.0.1:5001`; empty turns it off.
+    pub(crate) http: String,
+    /// What back ends send in the header `token`. Without one the HTTP API is for loopback only.
+    pub(crate) manager_token: Option<Secret<String>>,
+    /// What an app acknowledged and nobody read is pushed so long after it was sent, in s;
+    /// 0 never. Default 30.
+    pub(crate) push_if_unread_after_s: u32,
+}
+
+impl Default for WukongSection {
+    fn default() -> Self {
+        Self {
+            tcp: "127.0.0.1:5100".into(),
+            ws: "127.0.0.1:5200".into(),
+            http: "127.0.0.1:5001".into(),
+            manager_token: None,
+            push_if_unread_after_s: 30,
+        }
+    }
+}
+
 /// `[webhooks]`
 #[derive(Debug, Clone, Default, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
@@ -357,6 +387,7 @@ impl Config {
         if let Err(error) = Providers::open(&self.push.providers()) {
             return fail(&format!("{}.{}", error.table, error.option), &error.reason);
         }
+        self.check_wukong(fail)?;
         self.check_addresses(fail)
     }
 
@@ -378,6 +409,28 @@ impl Config {
         }
     }
 
+    fn check_wukong(
+        &self,
+        fail: impl Fn(&str, &str) -> Result<(), ConfigError>,
+    ) -> Result<(), ConfigError> {
+        let WukongSection { http, manager_token, push_if_unread_after_s, .. } = &self.wukong;
+        if *push_if_unread_after_s > UNREAD_S_MAX {
+            let reason = format!("is at most {UNREAD_S_MAX}");
+            return fail("wukong.push_if_unread_after_s", &reason);
+        }
+        let is_open = http.parse::<SocketAddr>().is_ok_and(|address| !address.ip().is_loopback());
+        match manager_token {
+            Some(token) if token.expose().is_empty() => {
+                fail("wukong.manager_token", "is empty; choose a long random text")
+            }
+            None if is_open => fail(
+                "wukong.http",
+                "is reachable from elsewhere and asks for nothing; set wukong.manager_token",
+            ),
+            _ => Ok(()),
+        }
+    }
+
     /// Other addresses than loopback need TLS, or a proxy that an operator vouches for.
     fn check_addresses(
         &self,
@@ -387,6 +440,9 @@ impl Config {
         let listeners = [
             ("server.listen", self.server.listen.as_str(), false),
             ("native.listen", self.native.listen.as_str(), native_has_tls),
+            ("wukong.tcp", self.wukong.tcp.as_str(), false),
+            ("wukong.ws", self.wukong.ws.as_str(), false),
+            ("wukong.http", self.wukong.http.as_str(), false),
         ];
         for (option, text, has_tls) in listeners.into_iter().chain(self.xmpp.listeners()) {
             if text.is_empty() {
@@ -408,11 +464,7 @@ impl Config {
 
     /// Sections that are named but not offered by this version.
     pub(crate) fn not_offered(&self) -> Vec<&'static str> {
-        let mut sections: Vec<_> = self.xmpp.not_offered().collect();
-        if !self.wukong.is_empty() {
-            sections.push("wukong");
-        }
-        sections
+        self.xmpp.not_offered().collect()
     }
 }
 

@@ -11,6 +11,7 @@ mod listen;
 mod metrics;
 mod serve;
 mod stores;
+mod wukong;
 mod xmpp;
 
 use std::path::PathBuf;

@@ -24,7 +24,7 @@ use tokio::net::TcpListener;
 use tokio::sync::watch;
 
 use crate::config::Config;
-use crate::{ServeOptions, banner, certificates, listen, metrics, stores, xmpp};
+use crate::{ServeOptions, banner, certificates, listen, metrics, stores, wukong, xmpp};
 
 /// The admin key of development mode.
 const DEVELOPMENT_KEY: &str = "dev";
@@ -92,6 +92,7 @@ async fn run(
         connections_max: config.limits.connections,
     };
     let xmpp = xmpp::start(&config.xmpp, &config.server.data_dir, shared, &stopping).await?;
+    let wukong = wukong::start(&config, &handle, &gateway.connections, &stopping).await?;
     let http = bind(&config.server.listen, "server.listen").await?;
     let http_address = address_of(http.as_ref())?;
     let admin = admin_keys(&config, is_development);
@@ -117,12 +118,13 @@ async fn run(
         let router = nightjar_gateway_http::guarded(router, development);
         tokio::spawn(listen::http(listener, router, stopping.clone()));
     }
-    let addresses = [
+    let mut addresses = vec![
         ("http", http_address),
         ("native", native_address),
         ("xmpp", xmpp.listen),
         ("xmpp_tls", xmpp.tls),
     ];
+    addresses.extend(wukong);
     announce(&addresses, ready_file)?;
     if is_development {
         banner::print(http_address, native_address, DEVELOPMENT_KEY);
@@ -298,7 +300,7 @@ fn admin_keys(config: &Config, is_development: bool) -> Vec<(String, Secret<Stri
     keys
 }
 
-async fn bind(address: &str, option: &str) -> anyhow::Result<Option<TcpListener>> {
+pub(crate) async fn bind(address: &str, option: &str) -> anyhow::Result<Option<TcpListener>> {
     if address.is_empty() {
         return Ok(None);
     }
@@ -308,7 +310,7 @@ async fn bind(address: &str, option: &str) -> anyhow::Result<Option<TcpListener>
     Ok(Some(listener))
 }
 
-fn address_of(listener: Option<&TcpListener>) -> anyhow::Result<Option<SocketAddr>> {
+pub(crate) fn address_of(listener: Option<&TcpListener>) -> anyhow::Result<Option<SocketAddr>> {
     listener.map(TcpListener::local_addr).transpose().context("a listener has no address")
 }
 

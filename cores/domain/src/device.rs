@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, VecDeque};
 
 use nightjar_model::{
     AppState, Binding, BindingKey, ConversationId, DeviceId, DueReason, Mono, NotificationId,
-    Platform, PushClass, Seq, Uid, WallMs, limits,
+    Platform, PushClass, PushSettings, Seq, Uid, WallMs, limits,
 };
 
 use crate::link::{Deadlines, Link, Reach, Told};
@@ -106,12 +106,19 @@ impl Device {
             resume_hash: Vec::new(),
             signed_out: false,
             tokens_valid_from: WallMs(0),
+            push_if_unread_after_s: None,
         })
     }
 
     /// Takes a stored cursor.
     pub fn restore_cursor(&mut self, row: CursorRow) {
         self.cursors.insert(row.conversation.clone(), Cursor { row, is_dirty: false });
+    }
+
+    /// Takes what its user chose of what it showed and nobody read; where they chose nothing, the
+    /// device's own wait holds.
+    pub fn choose_unread_wait(&mut self, settings: &PushSettings) {
+        self.unread_wait_ms = settings.unread_wait_ms(self.row.push_if_unread_after_s);
     }
 
     /// What the server believes of its app.
@@ -405,6 +412,18 @@ impl Device {
         (seq <= debt.said).then_some(debt.reason)
     }
 
+    /// The entries of the conversation that it showed, that are owed and that nobody read in time,
+    /// as a closed range.
+    #[must_use]
+    pub fn unread_in_time(&self, conversation: &ConversationId, now: Mono) -> Option<(Seq, Seq)> {
+        let (debt, wait_ms) = (self.debts.get(conversation)?, self.unread_wait_ms?);
+        let (first, _) = *debt.runs.front()?;
+        let is_over = |(_, committed): &(Seq, Mono)| committed.after(wait_ms) <= now;
+        let over = debt.runs.iter().take_while(|run| is_over(run)).count();
+        let to = debt.ends(over.checked_sub(1)?).min(self.surfaced(conversation));
+        (first <= to).then_some((first, to))
+    }
+
     /// Conversations in which it showed all it is owed and nobody read it in time: the device need
     /// not answer any more.
     #[must_use]
@@ -454,12 +473,12 @@ mod tests {
     #[test]
     fn each_message_has_its_own_deadline() {
         let (mut device, chat, deadlines) = (device(), chat(), Deadlines::default());
-        device.link = Some(Link {
-            conn: nightjar_model::ConnId(1),
-            told: crate::link::Told::Foreground(None),
-            since: Mono(0),
-            reach: Reach::Live,
-        });
+        device.link = Some(Link::new(
+            nightjar_model::ConnId(1),
+            crate::link::Told::Foreground(None),
+            nightjar_model::Voice::Telling,
+            Mono(0),
+        ));
         device.owe(&chat, (1, PushClass::Chat), Mono(1_000));
         device.owe(&chat, (2, PushClass::Chat), Mono(3_000));
         assert_eq!(device.next_due(&deadlines, &[]), Some(Mono(6_000)));

@@ -40,6 +40,7 @@ pub enum Key {
     Webhook(String),
     /// Day, provider, credential.
     Statistic(u32, String, String),
+    Kept(String, String),
 }
 
 impl Row {
@@ -87,6 +88,7 @@ impl Row {
             Self::Statistic(r) => {
                 Key::Statistic(r.day, r.key.provider.clone(), r.key.credential.clone())
             }
+            Self::Kept(r) => Key::Kept(r.gateway.clone(), r.key.clone()),
         }
     }
 }
@@ -169,6 +171,15 @@ pub enum Scan {
     Statistics {
         /// From this day on, counted from the Unix epoch.
         from: u32,
+        /// How many, at most.
+        limit: usize,
+    },
+    /// What a gateway keeps, by name.
+    Kept {
+        /// Which gateway.
+        gateway: String,
+        /// From this name on.
+        from: String,
         /// How many, at most.
         limit: usize,
     },

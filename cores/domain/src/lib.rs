@@ -33,7 +33,7 @@ pub use link::{Deadlines, Link, Reach, ReachEvent, Told};
 pub use place::Place;
 pub use rows::{
     AmendedRow, BindingRow, ContactRow, ConversationRow, CursorRow, DeviceRow, EventCursorRow,
-    EventRow, MemberRow, MessageRow, NoteRow, OutcomeRow, OwnRow, PasswordRow, PlaceRow,
+    EventRow, KeptRow, MemberRow, MessageRow, NoteRow, OutcomeRow, OwnRow, PasswordRow, PlaceRow,
     ProfileChangeRow, PushSettingsRow, RecalledRow, Row, SentRow, TokenRow, TraceRow, UserRow,
     WorkRow,
 };

@@ -1,7 +1,7 @@
 //! A device's connection as the lanes see it, and how long it may stay silent.
 
 use nightjar_model::sabotage::Sabotage;
-use nightjar_model::{AppState, AppStateReport, ConnId, ConversationId, DueReason, Mono};
+use nightjar_model::{AppState, AppStateReport, ConnId, ConversationId, DueReason, Mono, Voice};
 
 /// Whether a device can be expected to answer. What its app told is another fact.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -109,16 +109,50 @@ pub struct Link {
     pub since: Mono,
     /// Whether it can be expected to answer.
     pub reach: Reach,
+    /// What its protocol lets it say.
+    pub voice: Voice,
+    /// Until then it need not answer.
+    pub patient_until: Mono,
 }
 
 impl Link {
+    /// The connection of a device that says hello now.
+    #[must_use]
+    pub fn new(conn: ConnId, told: Told, voice: Voice, now: Mono) -> Self {
+        let patience_ms = match voice {
+            Voice::Telling => 0,
+            Voice::Receipts { patience_ms, .. } => patience_ms,
+        };
+        let patient_until = now.after(patience_ms);
+        Self { conn, told, since: now, reach: Reach::Live, voice, patient_until }
+    }
+
+    /// A frame came. Of a device that cannot say more than that it received something, any frame
+    /// shows that it runs: its deadlines begin anew. Answers whether that changed anything.
+    pub fn heard(&mut self, now: Mono) -> bool {
+        let next = self.reach.next(ReachEvent::Frame);
+        let is_news = next.is_some() || self.voice != Voice::Telling;
+        self.reach = next.unwrap_or(self.reach);
+        if is_news {
+            self.since = now;
+        }
+        is_news
+    }
+
+    /// Whether what the device received counts as shown: its protocol cannot tell the two apart,
+    /// so it does unless the app is known to be off the screen.
+    #[must_use]
+    pub fn receipt_shows(&self) -> bool {
+        self.voice == Voice::Telling || matches!(self.told, Told::Foreground(_))
+    }
+
     /// When a message committed at `committed` falls due on this device, and why then.
     #[must_use]
     pub fn due(&self, committed: Mono, deadlines: &Deadlines) -> (Mono, DueReason) {
         if self.reach != Reach::Live {
             return (committed, DueReason::Unresponsive);
         }
-        let start = committed.max(self.since);
+        let start = committed.max(self.since).max(self.patient_until);
         match self.told {
             Told::Foreground(_) => {
                 (start.after(deadlines.foreground_ms), DueReason::ForegroundDeadline)
@@ -162,7 +196,7 @@ mod tests {
     }
 
     fn link(told: Told) -> Link {
-        Link { conn: ConnId(1), told, since: Mono(1_000), reach: Reach::Live }
+        Link::new(ConnId(1), told, Voice::Telling, Mono(1_000))
     }
 
     #[test]
@@ -179,6 +213,30 @@ mod tests {
         assert_eq!(due(long.clone(), 2_000), (Mono(4_000), DueReason::GraceDeadline));
         assert_eq!(due(long.clone(), 8_000), (Mono(9_000), DueReason::GraceDeadline));
         assert_eq!(due(long, 9_500), (Mono(9_500), DueReason::Background));
+    }
+
+    #[test]
+    fn a_device_that_only_says_what_it_received_is_given_time_and_any_frame_is_a_sign_of_life() {
+        let deadlines = Deadlines::default();
+        let voice = Voice::Receipts { patience_ms: 15_000, push_if_unread_after_s: None };
+        let mut link = Link::new(ConnId(1), Told::Foreground(None), voice, Mono(1_000));
+        let due = |link: &Link| link.due(Mono(2_000), &deadlines).0;
+        assert_eq!(due(&link), Mono(21_000));
+        link.patient_until = Mono(3_000);
+        assert_eq!(due(&link), Mono(8_000));
+        assert!(link.heard(Mono(6_000)));
+        assert_eq!(due(&link), Mono(11_000));
+        assert!(link.receipt_shows());
+        link.told = Told::Background { grace_until: None };
+        assert!(!link.receipt_shows());
+        assert_eq!(due(&link), Mono(2_000), "who told that it is away is not waited for");
+    }
+
+    #[test]
+    fn a_frame_of_a_device_that_can_tell_more_moves_no_deadline() {
+        let mut link = link(Told::Foreground(None));
+        assert!(!link.heard(Mono(6_000)));
+        assert_eq!(link.since, Mono(1_000));
     }
 
     #[test]

@@ -71,6 +71,8 @@ pub enum Row {
     Webhook(Webhook),
     /// What became of a credential's pushes on a day.
     Statistic(Statistic),
+    /// What a gateway keeps for itself.
+    Kept(KeptRow),
 }
 
 impl Row {
@@ -107,6 +109,7 @@ impl Row {
             Self::Credential(_) => "credential",
             Self::Webhook(_) => "webhook",
             Self::Statistic(_) => "statistic",
+            Self::Kept(_) => "kept",
         }
     }
 }
@@ -288,6 +291,10 @@ pub struct DeviceRow {
     pub signed_out: bool,
     /// Tokens issued before are refused.
     pub tokens_valid_from: WallMs,
+    /// What it showed and nobody read is pushed so long after its commit, unless its user chose
+    /// otherwise.
+    #[serde(default)]
+    pub push_if_unread_after_s: Option<u32>,
 }
 
 /// Owned by the user's lane.
@@ -471,4 +478,15 @@ pub struct OutcomeRow {
     pub number: u64,
     /// The whole row as JSON.
     pub json: String,
+}
+
+/// Owned by no lane: what a gateway keeps for itself. The lanes do not read it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct KeptRow {
+    /// Which gateway.
+    pub gateway: String,
+    /// Under what name.
+    pub key: String,
+    /// What.
+    pub json: nightjar_model::Secret<String>,
 }

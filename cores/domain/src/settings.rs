@@ -41,7 +41,7 @@ impl User {
         changes.needs_power = true;
         self.settings = Arc::new(settings);
         for device in self.devices.values_mut() {
-            device.unread_wait_ms = self.settings.unread_wait_ms();
+            device.choose_unread_wait(&self.settings);
         }
         self.mute(now)
     }

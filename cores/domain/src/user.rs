@@ -122,7 +122,7 @@ impl User {
         }
         for device in self.devices.values_mut() {
             device.bindings.sort_by_key(|binding| std::cmp::Reverse(binding.bound_at));
-            device.unread_wait_ms = self.settings.unread_wait_ms();
+            device.choose_unread_wait(&self.settings);
         }
         Ok(())
     }
@@ -309,7 +309,7 @@ impl User {
     pub fn add_device(&mut self, device: Device, changes: &mut Changes) {
         self.make_room(changes);
         let mut device = device;
-        device.unread_wait_ms = self.settings.unread_wait_ms();
+        device.choose_unread_wait(&self.settings);
         for place in self.places.values() {
             let at = place.head();
             device.change_cursor(&place.row.conversation, at, |_| true);

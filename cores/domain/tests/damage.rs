@@ -71,6 +71,7 @@ fn whole() -> Rows {
         resume_hash: Vec::new(),
         signed_out: false,
         tokens_valid_from: WallMs(0),
+        push_if_unread_after_s: None,
     };
     let cursor = CursorRow {
         uid: uid("bob"),

@@ -57,11 +57,16 @@ impl Node {
         };
         let unread = device.unread_by(ctx.now.mono, &deadlines);
         let next = device.next_due(&deadlines, &unread);
-        for id in unread {
-            let (class, lane) = (device.urgency(&id), PushLane::Conversation(id));
+        for id in &unread {
+            let (class, lane) = (device.urgency(id), PushLane::Conversation(id.clone()));
             let key = PushKey { uid: uid.clone(), device_id: device_id.clone(), lane };
             self.queue.due(key, class);
         }
+        self.say_unread(ctx, (uid, device_id), &unread)?;
+        let user = self.users.get_mut(uid);
+        let Some(device) = user.and_then(|user| user.devices.get_mut(device_id)) else {
+            return Ok(());
+        };
         if let Some(old) = device.timer.take() {
             self.timers.remove(&(old, uid.clone(), device_id.clone()));
         }
@@ -84,6 +89,23 @@ impl Node {
         }
         device.timer = Some(at);
         self.timers.insert((at, uid.clone(), device_id.clone()));
+        Ok(())
+    }
+
+    /// What the device showed and nobody read in time fell due as well: the back end is told.
+    fn say_unread(
+        &mut self,
+        ctx: Ctx<'_>,
+        (uid, device_id): (&Uid, &DeviceId),
+        unread: &[ConversationId],
+    ) -> Result<(), Missing> {
+        for id in unread {
+            let device = self.users.get(uid).and_then(|user| user.devices.get(device_id));
+            let over = device.and_then(|device| device.unread_in_time(id, ctx.now.mono));
+            if let Some(range) = over {
+                self.say_offline(ctx, uid, id, Some(device_id), range)?;
+            }
+        }
         Ok(())
     }
 

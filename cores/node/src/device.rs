@@ -1,10 +1,10 @@
 //! A device's connection: hello, app state, sign-out, the end.
 
-use nightjar_domain::{Device, Link, Reach, ReachEvent, Row, Stop, Told};
+use nightjar_domain::{Device, Link, Row, Stop, Told};
 use nightjar_model::sabotage::Sabotage;
 use nightjar_model::{
     AppStateReport, Backlog, ByeReason, ConnId, DeviceId, HelloCommand, HelloReply, Notice, Reject,
-    Reply, Seq, Uid, WallMs,
+    Reply, Seq, Uid, Voice, WallMs,
 };
 use sha2::{Digest, Sha256};
 
@@ -28,7 +28,8 @@ impl Node {
         conn: ConnId,
         hello: HelloCommand,
     ) -> Result<Reply, Stop> {
-        let HelloCommand { uid, device_id, platform, state, resume, token_issued_at } = hello;
+        let HelloCommand { uid, device_id, platform, state, voice, resume, token_issued_at } =
+            hello;
         self.with_user(ctx, &uid)?;
         let user = self.users.get_mut(&uid).expect("it was loaded above");
         let device_from = user.devices.get(&device_id).map(|device| device.row.tokens_valid_from);
@@ -42,6 +43,7 @@ impl Node {
         self.replace_link(&uid, &device_id, conn);
         self.welcome_back(ctx, &uid, &device_id);
         let user = self.users.get_mut(&uid).ok_or(Reject::Internal)?;
+        let settings = user.settings().clone();
         let device = user.devices.get_mut(&device_id).ok_or(Reject::LimitReached)?;
         let resumed = resume.is_some_and(|token| {
             !device.row.resume_hash.is_empty() && device.row.resume_hash == hash(&token)
@@ -54,12 +56,13 @@ impl Node {
         device.row.platform = Some(platform);
         device.row.seen_at = ctx.now.wall;
         device.state_since = ctx.now.wall;
-        device.link = Some(Link {
-            conn,
-            told: Told::from_report(&state, ctx.now.mono),
-            since: ctx.now.mono,
-            reach: Reach::Live,
-        });
+        device.row.push_if_unread_after_s = match voice {
+            Voice::Telling => None,
+            Voice::Receipts { push_if_unread_after_s, .. } => push_if_unread_after_s,
+        };
+        device.choose_unread_wait(&settings);
+        let told = Told::from_report(&state, ctx.now.mono);
+        device.link = Some(Link::new(conn, told, voice, ctx.now.mono));
         let session = device.row.session.clone();
         self.changes.put(Row::Device(device.row.clone()));
         self.conns.insert(conn, (uid.clone(), device_id.clone()));
@@ -175,16 +178,17 @@ impl Node {
         self.app_state(ctx, &me, report)
     }
 
-    /// A frame came from a device that was inferred unresponsive.
+    /// A frame came from a device that was inferred unresponsive, or that says no more than that
+    /// it received something.
     pub(crate) fn heard(&mut self, ctx: Ctx<'_>, me: &Me) -> Result<Reply, Stop> {
         let user = self.users.get_mut(&me.uid).ok_or(Reject::Internal)?;
         let device = user.devices.get_mut(&me.device_id).ok_or(Reject::UnknownDevice)?;
-        if let Some(link) = &mut device.link
-            && let Some(next) = link.reach.next(ReachEvent::Frame)
-        {
-            link.reach = next;
-            link.since = ctx.now.mono;
-            device.state_since = ctx.now.wall;
+        if let Some(link) = &mut device.link {
+            let was = link.app_state();
+            link.heard(ctx.now.mono);
+            if link.app_state() != was {
+                device.state_since = ctx.now.wall;
+            }
         }
         self.rearm(ctx, &me.uid, &me.device_id)?;
         Ok(Reply::Done)

@@ -55,6 +55,7 @@ impl Node {
             is_member: conversation.is_member(uid),
             blocked: user.blocks(&entry.from) || settings.blocked.contains(&entry.from),
             signed_out: device.row.signed_out,
+            unread_wait_ms: device.unread_wait_ms,
             surfaced: false,
             read: false,
             is_filtered,

@@ -24,6 +24,7 @@ mod fetch;
 mod flush;
 mod hold;
 mod inspect;
+mod kept;
 mod node;
 mod passwords;
 mod pending;

@@ -256,7 +256,9 @@ impl Node {
             }
             Command::Presence(command) => self.presence(ctx, &me, &command),
             Command::Ack(items) => self.ack(ctx, &me, &items),
-            Command::Read { conversation, seq } => self.read(ctx, &me, &conversation, seq),
+            Command::Read { conversation, seq } => {
+                self.read(ctx, (&me.uid, Some(&me.device_id)), &conversation, seq)
+            }
             Command::Withdrawn(ids) => self.withdrawn(ctx, &me, &ids),
             Command::Report(report) => self.report(ctx, &me, &report),
             Command::Contacts { uid } if uid == me.uid => self.contacts(ctx, &uid),
@@ -291,6 +293,11 @@ impl Node {
             }
             Command::Members { group, since } => self.members(ctx, None, &group, since.as_deref()),
             Command::SendAs { from, send } => self.send(ctx, &from, *send, None),
+            Command::ReadAs { uid, conversation, seq } => {
+                self.with_user(ctx, &uid)?;
+                self.read(ctx, (&uid, None), &conversation, seq)
+            }
+            Command::SyncAs { uid, since, limit } => self.sync(ctx, &uid, since.as_deref(), limit),
             Command::HistoryAs { viewer, history } => self.history(ctx, &viewer, &history),
             Command::Devices { uid } => self.devices(ctx, &uid),
             Command::PutBinding { uid, device_id, binding } => {
@@ -332,6 +339,10 @@ impl Node {
             Command::Webhooks => self.webhooks(ctx),
             Command::PutWebhook(webhook) => self.put_webhook(ctx, *webhook),
             Command::DeleteWebhook { id } => self.delete_webhook(id),
+            Command::PutKept { gateway, key, json } => self.put_kept(gateway, key, json),
+            Command::Kept { gateway, prefix, after, limit } => {
+                self.kept(ctx, gateway, &prefix, &after, limit)
+            }
             Command::EventCursor { receiver } => self.event_cursor(ctx, receiver),
             Command::EventsTaken { receiver, number } => self.events_taken(receiver, number),
             _ => Err(Reject::Forbidden.into()),

@@ -102,6 +102,7 @@ fn is_in(scan: &Scan, key: &Key) -> bool {
         }
         (Scan::Events { after, .. }, Key::Event(number))
         | (Scan::Outcomes { after, .. }, Key::Outcome(number)) => number > after,
+        (Scan::Kept { gateway, from, .. }, Key::Kept(of, key)) => of == gateway && key >= from,
         _ => false,
     }
 }
@@ -119,7 +120,8 @@ fn cut(scan: &Scan, mut rows: Vec<Row>) -> Vec<Row> {
         Scan::Entries { limit, .. }
         | Scan::Trace { limit, .. }
         | Scan::Events { limit, .. }
-        | Scan::Outcomes { limit, .. } => {
+        | Scan::Outcomes { limit, .. }
+        | Scan::Kept { limit, .. } => {
             rows.truncate(*limit);
             rows
         }

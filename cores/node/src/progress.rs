@@ -2,11 +2,11 @@
 
 use std::sync::Arc;
 
-use nightjar_domain::{Stop, Told, ranges};
+use nightjar_domain::{Link, Stop, Told, ranges};
 use nightjar_model::sabotage::Sabotage;
 use nightjar_model::{
-    AckItem, ConversationId, Delivery, Entry, HistoryCommand, Notice, Reject, Reply, Seq,
-    SharedPackets, Step, Uid, limits,
+    AckItem, ConversationId, Delivery, DeviceId, Entry, HistoryCommand, Notice, Reject, Reply, Seq,
+    SharedPackets, Step, Uid, Voice, limits,
 };
 use nightjar_push::SilentReason;
 
@@ -25,12 +25,25 @@ struct Moved {
 impl Node {
     /// The device stored and showed entries. The session has clamped both to what it was given.
     pub(crate) fn ack(&mut self, ctx: Ctx<'_>, me: &Me, items: &[AckItem]) -> Result<Reply, Stop> {
+        self.proved_alive(ctx, me);
         for item in items {
             self.ack_one(ctx, me, item);
             self.close_debts(ctx, &me.uid, &item.conversation);
         }
         self.rearm(ctx, &me.uid, &me.device_id)?;
         Ok(Reply::Done)
+    }
+
+    /// An acknowledgement of a device that says nothing else ends its time to start, and shows
+    /// that it runs.
+    fn proved_alive(&mut self, ctx: Ctx<'_>, me: &Me) {
+        let user = self.users.get_mut(&me.uid);
+        let device = user.and_then(|user| user.devices.get_mut(&me.device_id));
+        let Some(link) = device.and_then(|device| device.link.as_mut()) else { return };
+        if link.voice != Voice::Telling {
+            link.patient_until = link.patient_until.min(ctx.now.mono);
+            link.heard(ctx.now.mono);
+        }
     }
 
     fn ack_one(&mut self, ctx: Ctx<'_>, me: &Me, item: &AckItem) {
@@ -42,7 +55,9 @@ impl Node {
         let posts_itself =
             device.link.as_ref().is_some_and(|link| matches!(link.told, Told::Background { .. }));
         let is_open = device.has_open(id);
-        let (stored, surfaced) = (item.stored.min(head), item.surfaced.min(head));
+        let shows = device.link.as_ref().is_none_or(Link::receipt_shows);
+        let (stored, surfaced) =
+            (item.stored.min(head), if shows { item.surfaced.min(head) } else { 0 });
         let mut moved = Moved::default();
         device.change_cursor(id, joined, |row| {
             if stored > row.stored {
@@ -99,20 +114,21 @@ impl Node {
         self.touched(ctx.now, uid, id);
     }
 
-    /// The user read a conversation up to `seq`: every device may forget it.
+    /// The user read a conversation up to `seq`, on a device or as their back end says: every
+    /// device may forget it.
     pub(crate) fn read(
         &mut self,
         ctx: Ctx<'_>,
-        me: &Me,
+        (uid, by): (&Uid, Option<&DeviceId>),
         id: &ConversationId,
         seq: Seq,
     ) -> Result<Reply, Stop> {
-        let before = self.joined_and_read(&me.uid, id).1;
+        let before = self.joined_and_read(uid, id).1;
         if !self.with_conversation(ctx, id)? {
             return Err(Reject::UnknownConversation.into());
         }
         let conversation = &self.conversations[id];
-        let user = self.users.get_mut(&me.uid).ok_or(Reject::Internal)?;
+        let user = self.users.get_mut(uid).ok_or(Reject::Internal)?;
         if user.place(id).is_none() {
             return Err(Reject::UnknownConversation.into());
         }
@@ -123,22 +139,23 @@ impl Node {
         }
         self.changes.needs_power = true;
         let read = user.place(id).map_or(seq, |place| place.row.read);
-        self.saw_up_to(me, id, read);
-        let device_id = Some(me.device_id.clone());
         let range = (before + 1, read);
-        self.recorder.step(ctx.now.wall, (&me.uid, id), device_id, range, Step::Read, None);
-        self.recorder.write_steps_of(&mut self.changes, (&me.uid, &me.device_id), id);
-        self.close_debts(ctx, &me.uid, id);
-        self.tell_other_devices(ctx, me, id, (read, unread, bv))?;
+        self.recorder.step(ctx.now.wall, (uid, id), by.cloned(), range, Step::Read, None);
+        if let Some(device_id) = by {
+            self.saw_up_to((uid, device_id), id, read);
+            self.recorder.write_steps_of(&mut self.changes, (uid, device_id), id);
+        }
+        self.close_debts(ctx, uid, id);
+        self.tell_other_devices(ctx, (uid, by), id, (read, unread, bv))?;
         Ok(Reply::Badge { unread, bv })
     }
 
     /// The reading device shows nothing of what was read any more. The conversation's one
     /// notification may stand for more.
-    fn saw_up_to(&mut self, me: &Me, id: &ConversationId, read: Seq) {
-        let (joined, _) = self.joined_and_read(&me.uid, id);
-        let user = self.users.get_mut(&me.uid);
-        let Some(device) = user.and_then(|user| user.devices.get_mut(&me.device_id)) else {
+    fn saw_up_to(&mut self, (uid, by): (&Uid, &DeviceId), id: &ConversationId, read: Seq) {
+        let (joined, _) = self.joined_and_read(uid, id);
+        let user = self.users.get_mut(uid);
+        let Some(device) = user.and_then(|user| user.devices.get_mut(by)) else {
             return;
         };
         device.change_cursor(id, joined, |row| {
@@ -154,15 +171,15 @@ impl Node {
     fn tell_other_devices(
         &mut self,
         ctx: Ctx<'_>,
-        me: &Me,
+        (uid, by): (&Uid, Option<&DeviceId>),
         id: &ConversationId,
         (seq, unread, bv): (Seq, u64, u64),
     ) -> Result<(), Stop> {
-        let Some(user) = self.users.get(&me.uid) else { return Ok(()) };
+        let Some(user) = self.users.get(uid) else { return Ok(()) };
         let others: Vec<_> = user
             .devices
             .values()
-            .filter(|device| device.row.device_id != me.device_id)
+            .filter(|device| Some(&device.row.device_id) != by)
             .map(|device| {
                 (device.row.device_id.clone(), device.link.as_ref().map(|link| link.conn))
             })
@@ -172,8 +189,8 @@ impl Node {
                 let conversation = id.clone();
                 self.notice(conn, Notice::ReadMarker { conversation, seq, unread, bv });
             }
-            self.withdraw_read(ctx, &me.uid, &device_id, id)?;
-            self.rearm(ctx, &me.uid, &device_id)?;
+            self.withdraw_read(ctx, uid, &device_id, id)?;
+            self.rearm(ctx, uid, &device_id)?;
         }
         Ok(())
     }

@@ -253,6 +253,7 @@ impl Play {
             device_id,
             platform: Platform::Ios,
             state,
+            voice: nightjar_model::Voice::Telling,
             resume: None,
             token_issued_at: self.now.wall,
         };

@@ -103,6 +103,7 @@ impl Stage {
             device_id: DeviceId::parse("phone").unwrap(),
             platform: Platform::Ios,
             state: AppStateReport::Foreground { conversation: None },
+            voice: nightjar_model::Voice::Telling,
             resume: None,
             token_issued_at: NOW.wall,
         };
@@ -218,6 +219,7 @@ fn a_grace_that_ended_during_a_stall_keeps_nobody_busy() {
         device_id: DeviceId::parse("phone").unwrap(),
         platform: Platform::Ios,
         state: AppStateReport::Background { grace_ms: 25_000 },
+        voice: nightjar_model::Voice::Telling,
         resume: None,
         token_issued_at: NOW.wall,
     };

@@ -41,6 +41,8 @@ pub struct PushCase {
     pub blocked: bool,
     /// The device signed out with unbind or was kicked.
     pub signed_out: bool,
+    /// What the device showed and nobody read is pushed so long after its commit, in ms.
+    pub unread_wait_ms: Option<u64>,
     /// The device showed it in the meantime.
     pub surfaced: bool,
     /// The user read it in the meantime, on any device.

@@ -111,7 +111,7 @@ fn silence(case: &PushCase, now: WallMs) -> Option<SilentReason> {
     use SilentReason as Why;
     let entry = &case.entry;
     let is_silent = entry.push.as_ref().is_some_and(|push| push.silent);
-    let shown_is_enough = case.settings.push_if_unread_after_s.is_none();
+    let shown_is_enough = case.unread_wait_ms.is_none();
     let once_is_enough = case.policy.devices == DevicePolicy::AllOffline;
     let one_device = case.policy.devices == DevicePolicy::PrimaryOnly;
     let facts = [
@@ -143,7 +143,7 @@ fn silence(case: &PushCase, now: WallMs) -> Option<SilentReason> {
 
 fn hold(case: &PushCase, now: WallMs) -> Option<(WallMs, HoldReason)> {
     let committed = case.entry.at;
-    let to_be_read = case.settings.unread_wait_ms().filter(|_| case.surfaced);
+    let to_be_read = case.unread_wait_ms.filter(|_| case.surfaced);
     let elsewhere = &case.elsewhere;
     let others = match case.policy.devices {
         DevicePolicy::AllOffline => elsewhere.waits_until,

@@ -54,6 +54,7 @@ pub(crate) fn case() -> PushCase {
         is_member: true,
         blocked: false,
         signed_out: false,
+        unread_wait_ms: None,
         surfaced: false,
         read: false,
         is_filtered: false,

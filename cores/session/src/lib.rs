@@ -32,6 +32,7 @@ mod tests;
 mod unreadable;
 mod window;
 mod withdrawals;
+pub mod wukong;
 
 pub use deliveries::{Claim, Deliveries, Pull};
 pub use io::{Claims, Form, Frame, Input, Output, RequestId, SessionConfig};

@@ -4,7 +4,8 @@
 use std::collections::VecDeque;
 
 use nightjar_model::{
-    ByeReason, Command, Delivery, HelloCommand, Mono, Notice, Now, Platform, Reject, Secret, limits,
+    ByeReason, Command, Delivery, HelloCommand, Mono, Notice, Now, Platform, Reject, Secret, Voice,
+    limits,
 };
 use nightjar_wire::{Body, Kind, Packet, SERVER_SERIAL_MIN, Side, WireError, body, deliver_bytes};
 
@@ -203,6 +204,7 @@ impl Session {
                 device_id: greeting.device_id,
                 platform: greeting.platform,
                 state: greeting.state,
+                voice: Voice::Telling,
                 resume: greeting.resume,
                 token_issued_at: claims.issued_at,
             };

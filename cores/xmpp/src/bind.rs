@@ -40,6 +40,7 @@ impl Stream {
                 device_id,
                 platform: Platform::Desktop,
                 state: AppStateReport::Foreground { conversation: None },
+                voice: nightjar_model::Voice::Telling,
                 resume: None,
                 token_issued_at: self.now.wall,
             };

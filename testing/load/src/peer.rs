@@ -48,6 +48,9 @@ impl Peer {
         command.arg("serve").arg("--data-dir").arg(data_dir).args(["--listen", "127.0.0.1:0"]);
         command.env("NIGHTJAR_NATIVE__LISTEN", "127.0.0.1:0");
         command.env("NIGHTJAR_XMPP__LISTEN", "").env("NIGHTJAR_XMPP__TLS", "");
+        for name in ["NIGHTJAR_WUKONG__TCP", "NIGHTJAR_WUKONG__WS", "NIGHTJAR_WUKONG__HTTP"] {
+            command.env(name, "127.0.0.1:0");
+        }
         // All clients come from one address.
         command.env("NIGHTJAR_LIMITS__HANDSHAKES_PER_S", "0");
         if std::env::var_os("NIGHTJAR_LOG").is_none() {

@@ -44,7 +44,8 @@ impl Model {
             | Scan::Trace { limit, .. }
             | Scan::Events { limit, .. }
             | Scan::Outcomes { limit, .. }
-            | Scan::Statistics { limit, .. } => found.take(*limit).cloned().collect(),
+            | Scan::Statistics { limit, .. }
+            | Scan::Kept { limit, .. } => found.take(*limit).cloned().collect(),
             _ => found.cloned().collect(),
         }
     }
@@ -89,6 +90,9 @@ fn means(scan: &Scan, row: &Row) -> bool {
         (Scan::Events { after, .. }, Row::Event(row)) => row.number > *after,
         (Scan::Outcomes { after, .. }, Row::Outcome(row)) => row.number > *after,
         (Scan::Statistics { from, .. }, Row::Statistic(row)) => row.day >= *from,
+        (Scan::Kept { gateway, from, .. }, Row::Kept(row)) => {
+            row.gateway == *gateway && row.key >= *from
+        }
         _ => false,
     }
 }

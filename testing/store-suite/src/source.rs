@@ -3,7 +3,7 @@
 
 use nightjar_domain::{
     AmendedRow, BindingRow, Commit, ContactRow, ContactsHead, ConversationRow, CursorRow,
-    DeviceRow, Durability, EventCursorRow, EventRow, Key, MemberRow, MessageRow, NoteRow,
+    DeviceRow, Durability, EventCursorRow, EventRow, KeptRow, Key, MemberRow, MessageRow, NoteRow,
     OutcomeRow, OwnRow, PasswordRow, PlaceRow, ProfileChangeRow, PushSettingsRow, RecalledRow, Row,
     Said, Scan, SentRow, TokenRow, TraceRow, UserRow, WorkRow, Write,
 };
@@ -196,6 +196,11 @@ impl Source {
                 failed: vec![(self.text(), self.number())],
                 arrived: self.number(),
                 clicked: self.number(),
+            }),
+            26 => Row::Kept(KeptRow {
+                gateway: self.text(),
+                key: self.text(),
+                json: Secret::new(self.text()),
             }),
             _ => Row::EventCursor(EventCursorRow { receiver: self.text(), number: self.number() }),
         }
@@ -401,6 +406,7 @@ impl Source {
             resume_hash: self.text().into_bytes(),
             signed_out: self.0.bool(),
             tokens_valid_from: WallMs(self.number()),
+            push_if_unread_after_s: self.maybe(|source| source.0.u32(..)),
         }
     }
 
@@ -472,7 +478,7 @@ impl Source {
 
     /// A range of any kind.
     pub fn scan(&mut self) -> Scan {
-        match self.0.u8(..21) {
+        match self.0.u8(..22) {
             0 => {
                 let (after, before): (Seq, Seq) = (self.number(), self.number());
                 Scan::Entries {
@@ -507,6 +513,7 @@ impl Source {
             17 => Scan::Credentials,
             18 => Scan::Webhooks,
             19 => Scan::Statistics { from: self.pick(&[0, 1, 20_001]), limit: self.limit() },
+            20 => Scan::Kept { gateway: self.text(), from: self.text(), limit: self.limit() },
             _ => Scan::LastEvent,
         }
     }

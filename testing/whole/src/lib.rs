@@ -23,6 +23,7 @@ mod server;
 mod setup;
 mod wait;
 mod webhook;
+mod wukong;
 mod xmpp;
 
 pub use api::{Answer, Api};
@@ -37,4 +38,5 @@ pub use server::Server;
 pub use setup::{ADMIN_KEY, Setup};
 pub use wait::{PATIENCE, ms_since_epoch, within};
 pub use webhook::{Event, Receiver};
+pub use wukong::{WkClient, WkLogin};
 pub use xmpp::XmppClient;

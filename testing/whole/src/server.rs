@@ -90,7 +90,12 @@ impl Server {
         self.address("xmpp")
     }
 
-    fn address(&self, name: &str) -> SocketAddr {
+    /// Where a listener is, by its name in the ready file.
+    ///
+    /// # Panics
+    /// When it is off.
+    #[must_use]
+    pub fn address(&self, name: &str) -> SocketAddr {
         let text = self.addresses[name].as_str().unwrap_or_default();
         text.parse().unwrap_or_else(|_| panic!("no address '{name}' in {}", self.addresses))
     }

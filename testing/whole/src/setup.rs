@@ -20,6 +20,7 @@ pub struct Setup {
     sections: String,
     native: String,
     xmpp: String,
+    wukong: String,
     certificate: Option<Certificate>,
     environment: Vec<(OsString, OsString)>,
     pub(crate) is_development: bool,
@@ -38,6 +39,7 @@ impl Setup {
             sections: String::new(),
             native: String::new(),
             xmpp: "listen = \"\"\ntls = \"\"".into(),
+            wukong: String::new(),
             certificate: None,
             environment: Vec::new(),
             is_development: false,
@@ -48,9 +50,15 @@ impl Setup {
     #[must_use]
     pub fn development(mut self) -> Self {
         self.is_development = true;
-        self.env("NIGHTJAR_NATIVE__LISTEN", "127.0.0.1:0")
-            .env("NIGHTJAR_XMPP__LISTEN", "")
-            .env("NIGHTJAR_XMPP__TLS", "")
+        let off = self.env("NIGHTJAR_XMPP__LISTEN", "").env("NIGHTJAR_XMPP__TLS", "");
+        [
+            "NIGHTJAR_NATIVE__LISTEN",
+            "NIGHTJAR_WUKONG__TCP",
+            "NIGHTJAR_WUKONG__WS",
+            "NIGHTJAR_WUKONG__HTTP",
+        ]
+        .into_iter()
+        .fold(off, |setup, name| setup.env(name, "127.0.0.1:0"))
     }
 
     /// Sections of the configuration besides `[server]` and `[native]`.
@@ -65,6 +73,14 @@ impl Setup {
     #[must_use]
     pub fn with_xmpp(mut self, options: &str) -> Self {
         options.clone_into(&mut self.xmpp);
+        self
+    }
+
+    /// Options of `[wukong]` besides its listeners.
+    #[must_use]
+    pub fn with_wukong(mut self, toml: &str) -> Self {
+        self.wukong.push_str(toml);
+        self.wukong.push('\n');
         self
     }
 
@@ -118,10 +134,12 @@ impl Setup {
     pub fn config(&self) -> String {
         format!(
             "[server]\ndata_dir = '{}'\nlisten = \"127.0.0.1:0\"\nadmin_key = \"{ADMIN_KEY}\"\n\
-             token_secret = \"{TOKEN_SECRET}\"\n[native]\nlisten = \"127.0.0.1:0\"\n{}[xmpp]\n{}\n{}",
+             token_secret = \"{TOKEN_SECRET}\"\n[native]\nlisten = \"127.0.0.1:0\"\n{}[xmpp]\n{}\n\
+             [wukong]\ntcp = \"127.0.0.1:0\"\nws = \"127.0.0.1:0\"\nhttp = \"127.0.0.1:0\"\n{}{}",
             self.data_dir().display(),
             self.native,
             self.xmpp,
+            self.wukong,
             self.sections
         )
     }

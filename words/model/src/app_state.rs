@@ -47,6 +47,24 @@ pub enum AppStateReport {
     },
 }
 
+/// What a device's protocol lets it say.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Voice {
+    /// Its app says whether it is on the screen, and what it stored apart from what it showed.
+    #[default]
+    Telling,
+    /// It only says what it received. That counts as shown, unless the app's back end said that
+    /// the app is off the screen. Any frame of it begins its deadlines anew.
+    Receipts {
+        /// For so long after its hello it need not answer: its app is busy with its start. Its
+        /// first acknowledgement ends that.
+        patience_ms: u64,
+        /// What it showed and nobody read is pushed so long after its commit, unless its user
+        /// chose otherwise. `None` never.
+        push_if_unread_after_s: Option<u32>,
+    },
+}
+
 /// What a device runs on.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]

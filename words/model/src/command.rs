@@ -3,7 +3,7 @@
 use crate::{
     AppStateReport, Binding, BindingKey, ClientMsgId, ContactAction, Content, ConversationId,
     Credential, DeviceId, GroupId, MessageId, NotificationId, PasswordKeys, Platform, PushChoice,
-    PushSettings, PushSpec, PushTemplate, Receipt, Seq, Uid, WallMs, Webhook,
+    PushSettings, PushSpec, PushTemplate, Receipt, Secret, Seq, Uid, Voice, WallMs, Webhook,
 };
 use serde::{Deserialize, Serialize};
 
@@ -39,6 +39,24 @@ pub enum Command {
         uid: Uid,
         /// How.
         action: ContactAction,
+    },
+    /// What [`Command::Read`] does, told by the app's back end.
+    ReadAs {
+        /// Who read.
+        uid: Uid,
+        /// Where.
+        conversation: ConversationId,
+        /// The last entry read.
+        seq: Seq,
+    },
+    /// What [`Command::Sync`] answers, for the app's back end.
+    SyncAs {
+        /// Whose.
+        uid: Uid,
+        /// A token of an earlier answer.
+        since: Option<String>,
+        /// Items in the answer, at most.
+        limit: usize,
     },
     /// Entries of a conversation.
     History(HistoryCommand),
@@ -329,6 +347,26 @@ pub enum Command {
         /// Up to here.
         number: u64,
     },
+    /// Writes or removes something a gateway keeps for itself.
+    PutKept {
+        /// Which gateway.
+        gateway: &'static str,
+        /// Under what name; at most [`crate::limits::KEPT_KEY_BYTES_MAX`].
+        key: String,
+        /// What; at most [`crate::limits::KEPT_BYTES_MAX`]. `None` removes it.
+        json: Option<Secret<String>>,
+    },
+    /// What a gateway keeps under names that begin with a text, by name.
+    Kept {
+        /// Which gateway.
+        gateway: &'static str,
+        /// How the names begin.
+        prefix: String,
+        /// Above this name; empty for the first.
+        after: String,
+        /// How many, at most.
+        limit: usize,
+    },
     /// Durable webhook events above a number.
     Events {
         /// The last number the caller has; 0 for the first.
@@ -349,6 +387,8 @@ pub struct HelloCommand {
     pub platform: Platform,
     /// What it says about its app.
     pub state: AppStateReport,
+    /// What its protocol lets it say.
+    pub voice: Voice,
     /// The resume token of its last session.
     pub resume: Option<String>,
     /// When the token was issued.

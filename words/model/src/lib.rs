@@ -28,7 +28,7 @@ mod secret;
 mod time;
 mod trace;
 
-pub use app_state::{AppState, AppStateReport, DueReason, Platform};
+pub use app_state::{AppState, AppStateReport, DueReason, Platform, Voice};
 pub use binding::{Binding, BindingKey, Environment};
 pub use command::{
     AckItem, Command, FetchCommand, FetchedCommand, HelloCommand, HistoryCommand, PresenceCommand,

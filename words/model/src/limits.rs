@@ -115,6 +115,10 @@ pub const FILTER_MAX: usize = 64;
 pub const PUSH_PROVIDERS_BYTES_MAX: usize = 4096;
 /// Answers of providers that are kept; the oldest leave.
 pub const OUTCOMES_KEPT: u64 = 100_000;
+/// Name of something a gateway keeps for itself.
+pub const KEPT_KEY_BYTES_MAX: usize = 512;
+/// What it keeps under one name.
+pub const KEPT_BYTES_MAX: usize = 64 << 10;
 /// Answers of providers, or webhook events, in one page.
 pub const PAGE_MAX: usize = 1_000;
 /// Name of a push credential or a webhook: letters, digits, `-`, `_` and `.`.

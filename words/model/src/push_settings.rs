@@ -221,10 +221,11 @@ impl PushSettings {
         })
     }
 
-    /// How long a message that was shown may stay unread before it is pushed, in ms.
+    /// How long a message that was shown may stay unread before it is pushed, in ms. Where the
+    /// user chose nothing, what holds for the device does.
     #[must_use]
-    pub fn unread_wait_ms(&self) -> Option<u64> {
-        self.push_if_unread_after_s.map(|s| u64::from(s) * 1000)
+    pub fn unread_wait_ms(&self, of_device_s: Option<u32>) -> Option<u64> {
+        self.push_if_unread_after_s.or(of_device_s).map(|s| u64::from(s) * 1000)
     }
 
     /// The next moment at which some conversation's mute ends by itself.

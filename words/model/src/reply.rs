@@ -7,7 +7,8 @@ use bytes::Bytes;
 use crate::{
     AppState, Binding, BindingKey, ContactView, ConversationId, ConversationKind, Credential,
     DeviceId, Entry, GroupId, MessageId, NotificationId, PasswordKeys, Platform, PresenceStatus,
-    PushPolicy, PushSettings, PushTemplate, Seq, Statistic, TraceEvent, Uid, WallMs, Webhook,
+    PushPolicy, PushSettings, PushTemplate, Secret, Seq, Statistic, TraceEvent, Uid, WallMs,
+    Webhook,
 };
 
 /// The answer to a [`crate::Command`] that was not refused. It leaves only after the commit that
@@ -92,6 +93,8 @@ pub enum Reply {
         /// The number of the newest event.
         last_event: u64,
     },
+    /// To `Kept`: (name, JSON).
+    Kept(Vec<(String, Secret<String>)>),
     /// To `EventCursor`.
     EventCursor(u64),
     /// To `Events`: (number, event as JSON).

@@ -14,6 +14,7 @@ mod channel;
 mod cipher;
 mod error;
 mod frame;
+mod message;
 mod number;
 mod packet;
 pub mod payload;
@@ -29,6 +30,7 @@ pub use channel::{
 pub use cipher::{BadKey, Cipher, Exchange};
 pub use error::WkError;
 pub use frame::{Frame, next_frame};
+pub use message::wire_seq;
 pub use number::MessageNumber;
 pub use packet::{
     Connack, Connect, Disconnect, Event, Flags, Kind, Packet, Recv, Recvack, SendPacket, Sendack,

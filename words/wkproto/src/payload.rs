@@ -107,7 +107,13 @@ pub fn text(payload: &[u8]) -> Option<String> {
     (kind == TEXT).then_some(content)
 }
 
-/// Whom the payload mentions.
+/// Whether it is a text message with something beside the text: its content is no text of ours.
+#[must_use]
+pub fn is_more_than_text(payload: &[u8]) -> bool {
+    text(payload).is_some() && serde_json::from_slice::<WkText<'_>>(payload).is_err()
+}
+
+/// Whom the payload mentions: whether everybody, and who by name.
 #[must_use]
 pub fn mentions(payload: &[u8]) -> (bool, Vec<String>) {
     #[derive(Deserialize, Default)]

@@ -118,6 +118,16 @@ pub fn decode(text: &str) -> Result<Call, WkError> {
     Ok(Call { id: envelope.id, packet })
 }
 
+/// The `id` of a message that is none otherwise.
+#[must_use]
+pub fn id_of(text: &str) -> Option<String> {
+    #[derive(Deserialize)]
+    struct Named {
+        id: String,
+    }
+    serde_json::from_str(text).ok().map(|Named { id }| id)
+}
+
 fn bad(error: serde_json::Error) -> WkError {
     WkError::BadJson(error.to_string())
 }

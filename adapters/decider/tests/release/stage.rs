@@ -251,6 +251,7 @@ impl Stage {
             device_id,
             platform: Platform::Ios,
             state: AppStateReport::Foreground { conversation: None },
+            voice: nightjar_model::Voice::Telling,
             resume: None,
             token_issued_at: self.handle().clock.now().wall,
         };

@@ -163,6 +163,7 @@ fn user() -> Vec<Row> {
             resume_hash: vec![1, 2, 3],
             signed_out: false,
             tokens_valid_from: WallMs(3),
+            push_if_unread_after_s: None,
         }),
         Row::Binding(BindingRow {
             uid: bob(),

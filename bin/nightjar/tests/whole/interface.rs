@@ -21,8 +21,8 @@ async fn the_ready_file_names_where_the_server_really_listens() {
     let server = setup().start().await;
     let addresses = server.addresses().as_object().expect("an object").clone();
     let names: Vec<&String> = addresses.keys().collect();
-    assert_eq!(names, ["http", "native"]);
-    for name in ["http", "native"] {
+    assert_eq!(names, ["http", "native", "wukong_http", "wukong_tcp", "wukong_ws"]);
+    for name in names {
         let text = addresses[name].as_str().expect("host:port");
         let address: std::net::SocketAddr = text.parse().expect("host:port");
         assert_ne!(address.port(), 0);
@@ -34,7 +34,9 @@ async fn the_ready_file_names_where_the_server_really_listens() {
 
 #[tokio::test]
 async fn a_listener_with_an_empty_address_is_off() {
-    let server = setup().env("NIGHTJAR_NATIVE__LISTEN", "").start().await;
+    let listeners = ["NATIVE__LISTEN", "WUKONG__TCP", "WUKONG__WS", "WUKONG__HTTP"];
+    let off = |setup: nightjar_whole::Setup, name: &str| setup.env(&format!("NIGHTJAR_{name}"), "");
+    let server = listeners.into_iter().fold(setup(), off).start().await;
     let addresses = server.addresses().as_object().expect("an object");
     assert_eq!(addresses.keys().collect::<Vec<_>>(), ["http"]);
 }

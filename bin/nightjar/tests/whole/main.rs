@@ -35,6 +35,7 @@ mod vendors;
 mod webhooks;
 mod webpush;
 mod withdrawn;
+mod wukong;
 mod xmpp;
 
 use nightjar_whole::Setup;

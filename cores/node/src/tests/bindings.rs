@@ -93,6 +93,7 @@ fn a_kick_calls_back_what_is_on_its_way_and_ends_everything() {
             device_id: device_id.clone(),
             platform: Platform::Ios,
             state: AppStateReport::Foreground { conversation: None },
+            voice: nightjar_model::Voice::Telling,
             resume: None,
             token_issued_at,
         }))

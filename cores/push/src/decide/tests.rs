@@ -193,7 +193,7 @@ fn policies_by_what_the_other_devices_do() {
 #[test]
 fn what_was_shown_waits_to_be_read_and_is_then_pushed() {
     let mut case = case();
-    settings(&mut case).push_if_unread_after_s = Some(30);
+    case.unread_wait_ms = Some(30_000);
     case.surfaced = true;
     let at = |case: &PushCase, ms: u64| decide_push(case, case.entry.at.after(ms));
     let held = Decision::Hold { until: WallMs(31_000), reason: HoldReason::AwaitingRead };
