@@ -1,4 +1,5 @@
-//! The browser suite: a real server, a real browser, and the page between them.
+//! Suites that other people's programs drive against a real server: the page in a browser, and
+//! WuKongIM's clients.
 
 use std::fs::File;
 use std::path::Path;
@@ -11,24 +12,41 @@ use anyhow::{Context, Result, bail, ensure};
 use crate::command;
 use crate::tree::{built_server, root};
 
-const SCRIPT: &str = "testing/browser/run.mjs";
+const PAGE: &str = "testing/browser/run.mjs";
+const WUKONG: &str = "testing/third-party/wukong.sh";
 /// A debug build on a machine that does other things starts slowly.
 const READY_WITHIN: Duration = Duration::from_secs(60);
 /// What the server promises.
 const STOPPED_WITHIN: Duration = Duration::from_secs(10);
 const LOOK_EVERY: Duration = Duration::from_millis(20);
 
-/// Starts a server, lets the browser at it, and stops it.
-pub(crate) fn run() -> Result<()> {
+/// The page in a browser.
+pub(crate) fn page() -> Result<()> {
+    with_server(PAGE, |root, address, _| {
+        command::run(root, "node", &[PAGE, &format!("http://{address}")])
+    })
+}
+
+/// WuKongIM's clients.
+pub(crate) fn wukong() -> Result<()> {
+    with_server(WUKONG, |root, _, ready_file| {
+        let ready_file = ready_file.to_str().context("the folder's name is no text")?;
+        command::run(root, "bash", &[WUKONG, ready_file])
+    })
+}
+
+/// Starts a server, lets a script at it, and stops it.
+fn with_server(script: &str, act: impl FnOnce(&Path, &str, &Path) -> Result<()>) -> Result<()> {
     let root = root();
-    ensure!(root.join(SCRIPT).exists(), "{SCRIPT} is missing");
+    ensure!(root.join(script).exists(), "{script} is missing");
     let binary = built_server()?;
 
     let folder = tempfile::tempdir()?;
     let log = folder.path().join("log");
     let result = Server::start(Command::new(binary), folder.path(), &log).and_then(|mut server| {
-        let address = server.address(&folder.path().join("ready.json"))?;
-        command::run(&root, "node", &[SCRIPT, &format!("http://{address}")])?;
+        let ready_file = folder.path().join("ready.json");
+        let address = server.address(&ready_file)?;
+        act(&root, &address, &ready_file)?;
         server.stop()
     });
     if result.is_err() {

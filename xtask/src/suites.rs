@@ -23,6 +23,8 @@ pub(crate) enum Need {
     Apt { program: &'static str, package: &'static str },
     /// The packages a folder's `package.json` names.
     Npm { folder: &'static str },
+    /// The packages a folder's `requirements.txt` names, in a `.venv` beside it.
+    Pip { folder: &'static str },
 }
 
 /// Every suite.
@@ -35,7 +37,7 @@ pub(crate) const SUITES: &[Suite] = &[
             Need::Apt { program: "chromium", package: "chromium" },
             Need::Npm { folder: "testing/browser" },
         ],
-        run: browser::run,
+        run: browser::page,
     },
     Suite {
         name: "senders",
@@ -54,6 +56,17 @@ pub(crate) const SUITES: &[Suite] = &[
             Need::Npm { folder: "testing/third-party" },
         ],
         run: third_party::run,
+    },
+    Suite {
+        name: "wukong",
+        needs: &[
+            Need::Apt { program: "node", package: "nodejs" },
+            Need::Apt { program: "npm", package: "npm" },
+            Need::Apt { program: "python3", package: "python3-venv" },
+            Need::Npm { folder: "testing/third-party" },
+            Need::Pip { folder: "testing/third-party" },
+        ],
+        run: browser::wukong,
     },
 ];
 
@@ -74,7 +87,7 @@ impl Need {
     fn name(&self) -> &str {
         match self {
             Self::Apt { package, .. } => package,
-            Self::Npm { folder } => folder,
+            Self::Npm { folder } | Self::Pip { folder } => folder,
         }
     }
 
@@ -97,6 +110,13 @@ impl Need {
                 let verb = if is_locked { "ci" } else { "install" };
                 command::run(&folder, "npm", &[verb, "--no-audit", "--no-fund"])
             }
+            Self::Pip { folder } => {
+                let folder = root.join(folder);
+                ensure!(folder.join("requirements.txt").exists(), "it has no requirements.txt");
+                command::run(&folder, "python3", &["-m", "venv", ".venv"])?;
+                let install = ["install", "--quiet", "--requirement", "requirements.txt"];
+                command::run(&folder, pip_of(&folder)?.as_str(), &install)
+            }
         }
     }
 
@@ -112,8 +132,19 @@ impl Need {
                     command::output(&folder, "npm", &["ls", "--depth=0", "--parseable=false"])?;
                 Ok(npm_versions(&list))
             }
+            Self::Pip { folder } => {
+                let folder = root().join(folder);
+                let list = command::output(&folder, pip_of(&folder)?.as_str(), &["freeze"])?;
+                Ok(list.split_whitespace().collect::<Vec<_>>().join(", "))
+            }
         }
     }
+}
+
+/// The `pip` of a folder; a relative name would be looked for elsewhere.
+fn pip_of(folder: &std::path::Path) -> Result<String> {
+    let pip = folder.join(".venv/bin/pip");
+    Ok(pip.to_str().context("the folder's name is no text")?.to_owned())
 }
 
 /// `name@version` of each package in what `npm ls` prints.

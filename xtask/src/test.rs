@@ -92,7 +92,7 @@ mod tests {
         let error = run(Some("everything")).unwrap_err().to_string();
         assert_eq!(
             error,
-            "there is no such part; the parts are: unit, browser, senders, third-party"
+            "there is no such part; the parts are: unit, browser, senders, third-party, wukong"
         );
     }
 }

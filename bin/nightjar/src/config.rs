@@ -240,9 +240,19 @@ pub(crate) struct WukongSection {
     pub(crate) http: String,
     /// What back ends send in the header `token`. Without one the HTTP API is for loopback only.
     pub(crate) manager_token: Option<Secret<String>>,
+    /// `[wukong.webhook]`
+    pub(crate) webhook: WukongWebhookSection,
     /// What an app acknowledged and nobody read is pushed so long after it was sent, in s;
     /// 0 never. Default 30.
     pub(crate) push_if_unread_after_s: u32,
+}
+
+/// `[wukong.webhook]`
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub(crate) struct WukongWebhookSection {
+    /// Where WuKongIM's webhooks go; empty for nowhere. Private addresses are allowed.
+    pub(crate) url: String,
 }
 
 impl Default for WukongSection {
@@ -252,6 +262,7 @@ impl Default for WukongSection {
             ws: "127.0.0.1:5200".into(),
             http: "127.0.0.1:5001".into(),
             manager_token: None,
+            webhook: WukongWebhookSection::default(),
             push_if_unread_after_s: 30,
         }
     }
@@ -413,7 +424,13 @@ impl Config {
         &self,
         fail: impl Fn(&str, &str) -> Result<(), ConfigError>,
     ) -> Result<(), ConfigError> {
-        let WukongSection { http, manager_token, push_if_unread_after_s, .. } = &self.wukong;
+        let WukongSection { http, manager_token, push_if_unread_after_s, webhook, .. } =
+            &self.wukong;
+        if !webhook.url.is_empty()
+            && let Err(error) = nightjar_gateway_wukong::Webhook::parse(&webhook.url)
+        {
+            return fail("wukong.webhook.url", &error.to_string());
+        }
         if *push_if_unread_after_s > UNREAD_S_MAX {
             let reason = format!("is at most {UNREAD_S_MAX}");
             return fail("wukong.push_if_unread_after_s", &reason);

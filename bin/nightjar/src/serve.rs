@@ -219,7 +219,7 @@ fn start_decider(
         credentials,
         fallback,
         pushes_in_flight_max: PUSHES_IN_FLIGHT_MAX,
-        events: !config.webhooks.url.is_empty(),
+        events: !config.webhooks.url.is_empty() || !config.wukong.webhook.url.is_empty(),
     };
     let decider = Decider::start(parts, node, Box::new(store), |reason| broken(&reason))?;
     Ok((decider, counters))

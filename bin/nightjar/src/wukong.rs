@@ -4,9 +4,10 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::atomic::AtomicUsize;
 
+use anyhow::Context;
 use nightjar_access::HandshakeRate;
 use nightjar_decider::Handle;
-use nightjar_gateway_wukong::{Addresses, WukongApi, WukongGateway};
+use nightjar_gateway_wukong::{Addresses, Webhook, WukongApi, WukongGateway};
 use nightjar_session::wukong::WkSessionConfig;
 use tokio::sync::watch;
 
@@ -33,6 +34,10 @@ pub(crate) async fn start(
         config.limits.connections,
         Arc::clone(connections),
     ));
+    if !section.webhook.url.is_empty() {
+        let webhook = Webhook::parse(&section.webhook.url).context("wukong.webhook.url")?;
+        tokio::spawn(Arc::clone(&gateway).tell(webhook));
+    }
     let tcp = bind(&section.tcp, "wukong.tcp").await?;
     let websocket = bind(&section.ws, "wukong.ws").await?;
     let http = bind(&section.http, "wukong.http").await?;

@@ -13,6 +13,7 @@ mod members;
 mod outages;
 mod presence;
 mod pushes;
+mod receipts;
 mod reopen;
 mod reports;
 mod settings;
@@ -29,7 +30,7 @@ use nightjar_model::{
     AckItem, AppStateReport, Binding, BindingKey, ClientMsgId, Command, ConnId, ConversationId,
     DeviceId, GroupId, HelloCommand, HelloReply, MessageId, Mono, Notice, NotificationId, Now,
     Platform, PushSpec, Reject, Reply, Secret, SendCommand, SentReply, Seq, Step, Target, Uid,
-    UnreadView, WallMs,
+    UnreadView, Voice, WallMs,
 };
 use nightjar_push::{Answer, Outcome, PushPolicy, PushRequest, Ticket};
 use nightjar_store_memory::{Crash, MemoryStore};
@@ -245,6 +246,10 @@ impl Play {
     // People and devices.
 
     fn hello(&mut self, name: &str, state: AppStateReport) -> HelloReply {
+        self.hello_as(name, state, Voice::Telling)
+    }
+
+    fn hello_as(&mut self, name: &str, state: AppStateReport, voice: Voice) -> HelloReply {
         let (uid, device_id) = device(name);
         let conn = ConnId(self.number());
         self.conns.insert(name.to_owned(), conn);
@@ -253,7 +258,7 @@ impl Play {
             device_id,
             platform: Platform::Ios,
             state,
-            voice: nightjar_model::Voice::Telling,
+            voice,
             resume: None,
             token_issued_at: self.now.wall,
         };

@@ -11,6 +11,8 @@ mod client;
 mod io;
 mod lanes;
 mod session;
+#[cfg(test)]
+mod tests;
 mod unacked;
 
 pub use client::push_of;

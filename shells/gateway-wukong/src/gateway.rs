@@ -19,6 +19,7 @@ use crate::drive::drive;
 use crate::kept::Kept;
 use crate::logins::Logins;
 use crate::transport::{StreamTransport, WebSocketTransport};
+use crate::webhook::{Teller, Webhook};
 
 /// Pause after a failed accept: file descriptors are short, those in use must end first.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
@@ -66,6 +67,15 @@ impl WukongGateway {
         let kept = Kept::new(handle.clone());
         let logins = Logins::default();
         Self { handle, config, rate, kept, logins, connections_max, connections }
+    }
+
+    /// Tells a back end what happens, until the lanes end.
+    pub async fn tell(self: Arc<Self>, webhook: Webhook) {
+        let (handle, logins) = (self.handle.clone(), self.logins.clone());
+        logins.tell_changes();
+        let news = handle.events();
+        drop(self);
+        Teller { handle, logins, webhook }.run(news).await;
     }
 
     /// Accepts connections over TCP until the server stops; those that are open end by their

@@ -22,6 +22,7 @@ use nightjar_model::{Command, Reply, Secret};
 
 use crate::gateway::WukongGateway;
 use error::Failure;
+pub(crate) use view::message as message_view;
 
 /// What the handlers share.
 #[derive(Clone)]

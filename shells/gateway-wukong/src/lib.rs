@@ -2,7 +2,8 @@
 //! HTTP API.
 //!
 //! [`WukongGateway`] moves bytes between sockets and [`nightjar_session::wukong`], looks tokens up,
-//! and ends the connections that a login or a back end ends. [`router`] is the HTTP API.
+//! and ends the connections that a login or a back end ends. [`router`] is the HTTP API, and a
+//! [`Webhook`] tells a back end what happens.
 //!
 //! Deliberately absent: rules about messaging. What only WuKongIM knows of (tokens by kind of
 //! device, system accounts, channel records) is kept under names of its own in the lanes' store.
@@ -16,6 +17,8 @@ mod kept;
 mod logins;
 mod tokens;
 mod transport;
+mod webhook;
 
 pub use gateway::WukongGateway;
 pub use http::{Addresses, WukongApi, router};
+pub use webhook::Webhook;

@@ -1,10 +1,10 @@
 //! Who is in, by user and kind of device, and who has to go.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::{Arc, Mutex, MutexGuard};
 
 use nightjar_model::{ConnId, DeviceId, Uid};
-use tokio::sync::oneshot;
+use tokio::sync::{Notify, oneshot};
 
 /// One connection that is in.
 struct Login {
@@ -14,24 +14,51 @@ struct Login {
     log_out: oneshot::Sender<&'static str>,
 }
 
-type ByUser = BTreeMap<Uid, Vec<(u8, Login)>>;
+/// Comings and goings that wait to be told; the oldest leave first.
+const CHANGES_MAX: usize = 10_000;
+
+#[derive(Default)]
+struct State {
+    users: BTreeMap<Uid, Vec<(u8, Login)>>,
+    /// `uid-deviceFlag-online-connId-deviceOnlineCount-totalOnlineCount`; `None` when nobody wants
+    /// to know.
+    changes: Option<VecDeque<String>>,
+}
+
+impl State {
+    /// Remembers that a connection came or went.
+    fn changed(&mut self, uid: &Uid, flag: u8, conn: ConnId, online: u8) {
+        let logins = self.users.get(uid).map_or(&[][..], Vec::as_slice);
+        let of_kind = logins.iter().filter(|(of, _)| *of == flag).count();
+        let all = logins.len();
+        let Some(changes) = &mut self.changes else { return };
+        if changes.len() >= CHANGES_MAX {
+            changes.pop_front();
+        }
+        changes.push_back(format!("{uid}-{flag}-{online}-{}-{of_kind}-{all}", conn.0));
+    }
+}
 
 /// All connections that are in.
 #[derive(Clone, Default)]
-pub(crate) struct Logins(Arc<Mutex<ByUser>>);
+pub(crate) struct Logins {
+    state: Arc<Mutex<State>>,
+    news: Arc<Notify>,
+}
 
 /// A connection's place among them, for as long as it lives.
 pub(crate) struct Place {
     logins: Logins,
     uid: Uid,
+    flag: u8,
     conn: ConnId,
     /// Resolves when it is logged out.
     pub(crate) logged_out: oneshot::Receiver<&'static str>,
 }
 
 impl Logins {
-    fn lock(&self) -> MutexGuard<'_, ByUser> {
-        self.0.lock().expect("no holder of this lock can panic")
+    fn lock(&self) -> MutexGuard<'_, State> {
+        self.state.lock().expect("no holder of this lock can panic")
     }
 
     /// A device is in. A master is alone among those of its kind: the others are told and go. (The
@@ -51,8 +78,12 @@ impl Logins {
         }
         let (log_out, logged_out) = oneshot::channel();
         let login = Login { conn, device_id: device_id.clone(), log_out };
-        self.lock().entry(uid.clone()).or_default().push((device_flag, login));
-        Place { logins: self.clone(), uid: uid.clone(), conn, logged_out }
+        let mut state = self.lock();
+        state.users.entry(uid.clone()).or_default().push((device_flag, login));
+        state.changed(uid, device_flag, conn, 1);
+        drop(state);
+        self.news.notify_one();
+        Place { logins: self.clone(), uid: uid.clone(), flag: device_flag, conn, logged_out }
     }
 
     /// Ends the user's connections for which `whom` is true of kind and device.
@@ -62,45 +93,71 @@ impl Logins {
         text: &'static str,
         whom: impl Fn(u8, &DeviceId) -> bool,
     ) {
-        let mut users = self.lock();
-        let Some(logins) = users.get_mut(uid) else { return };
-        let all = std::mem::take(logins);
-        let (go, stay) = all.into_iter().partition(|(flag, login)| whom(*flag, &login.device_id));
-        *logins = stay;
-        let go: Vec<(u8, Login)> = go;
-        for (_, login) in go {
+        let mut state = self.lock();
+        let logins = state.users.get_mut(uid).map(std::mem::take).unwrap_or_default();
+        let (go, stay): (Vec<_>, Vec<_>) =
+            logins.into_iter().partition(|(flag, login)| whom(*flag, &login.device_id));
+        if !stay.is_empty() {
+            state.users.insert(uid.clone(), stay);
+        }
+        for (flag, login) in go {
+            state.changed(uid, flag, login.conn, 0);
             // A connection that just ended needs no telling.
             let _ = login.log_out.send(text);
         }
+        drop(state);
+        self.news.notify_one();
+    }
+
+    /// From now on comings and goings are remembered until they are taken.
+    pub(crate) fn tell_changes(&self) {
+        self.lock().changes.get_or_insert_default();
+    }
+
+    /// The oldest changes that were not taken.
+    pub(crate) fn take_changes(&self, limit: usize) -> Vec<String> {
+        let mut state = self.lock();
+        let Some(changes) = &mut state.changes else { return Vec::new() };
+        let count = changes.len().min(limit);
+        changes.drain(..count).collect()
+    }
+
+    /// Waits for a change.
+    pub(crate) async fn changed(&self) {
+        self.news.notified().await;
     }
 
     /// The user's devices that are in, of one kind or of all.
     pub(crate) fn devices(&self, uid: &Uid, device_flag: Option<u8>) -> BTreeSet<DeviceId> {
-        let users = self.lock();
-        let logins = users.get(uid).into_iter().flatten();
+        let state = self.lock();
+        let logins = state.users.get(uid).into_iter().flatten();
         let of_kind = logins.filter(|(flag, _)| device_flag.is_none_or(|wanted| *flag == wanted));
         of_kind.map(|(_, login)| login.device_id.clone()).collect()
     }
 
     /// The kinds of the user's connections, one a connection.
     pub(crate) fn of(&self, uid: &Uid) -> Vec<u8> {
-        let users = self.lock();
-        users
-            .get(uid)
-            .map(|logins| logins.iter().map(|(flag, _)| *flag).collect())
-            .unwrap_or_default()
+        let state = self.lock();
+        let logins = state.users.get(uid).map_or(&[][..], Vec::as_slice);
+        logins.iter().map(|(flag, _)| *flag).collect()
     }
 }
 
 impl Drop for Place {
     fn drop(&mut self) {
-        let mut users = self.logins.lock();
-        if let Some(logins) = users.get_mut(&self.uid) {
-            logins.retain(|(_, login)| login.conn != self.conn);
-            if logins.is_empty() {
-                users.remove(&self.uid);
-            }
+        let mut state = self.logins.lock();
+        let Some(logins) = state.users.get_mut(&self.uid) else { return };
+        let before = logins.len();
+        logins.retain(|(_, login)| login.conn != self.conn);
+        let was_in = logins.len() < before;
+        if logins.is_empty() {
+            state.users.remove(&self.uid);
         }
+        if was_in {
+            state.changed(&self.uid, self.flag, self.conn, 0);
+        }
+        drop(state);
+        self.logins.news.notify_one();
     }
 }
 
@@ -128,10 +185,13 @@ mod tests {
     #[test]
     fn slaves_live_side_by_side_and_leave_no_trace() {
         let (logins, uid, device) = logins();
+        logins.tell_changes();
         let mut one = logins.joined(&uid, 1, &device("one"), ConnId(1), false);
         let two = logins.joined(&uid, 1, &device("two"), ConnId(2), false);
         assert!(one.logged_out.try_recv().is_err());
         drop((one, two));
-        assert!(logins.lock().is_empty());
+        let told = ["u1-1-1-1-1-1", "u1-1-1-2-2-2", "u1-1-0-1-1-1", "u1-1-0-2-0-0"];
+        assert_eq!(logins.take_changes(10), told);
+        assert!(logins.lock().users.is_empty());
     }
 }

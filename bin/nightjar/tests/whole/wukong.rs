@@ -1,11 +1,13 @@
 //! WuKongIM's clients and back ends, as they are: other ends of the same conversations.
 
 use std::net::SocketAddr;
+use std::time::Duration;
 
-use nightjar_whole::{Api, Device, Login, Server, WkClient, WkLogin};
+use nightjar_whole::{Api, Device, Event, Login, Receiver, Server, WkClient, WkLogin};
 use nightjar_wkproto::{Disconnect, Packet, Reason};
 use serde_json::{Value, json};
 
+use crate::scene::{AT_ONCE_MS, EARLY_MS, lateness_ms, nids, scene_of};
 use crate::setup;
 
 struct House {
@@ -305,4 +307,72 @@ async fn without_a_manager_token_a_page_from_elsewhere_is_kept_out() {
     assert_eq!(get(&[("origin", "http://localhost:5172")]).await, 200);
     assert_eq!(get(&[("origin", "https://example.com")]).await, 403);
     assert_eq!(get(&[("host", "example.com")]).await, 403);
+}
+
+#[tokio::test]
+async fn a_frozen_app_that_confirmed_before_is_pushed_by_its_deadline_and_then_at_once() {
+    let hooks = Receiver::start().await;
+    let scene = scene_of(setup().with(&hooks.config())).await;
+    let wukong = Api::new(scene.server.address("wukong_http"), None);
+    let login = WkLogin::app("bob", "phone");
+    let mut app = login.join(&wukong, scene.server.address("wukong_tcp")).await;
+    scene.bind("bob", "phone").await;
+    scene.alice.say("bob", "before").await;
+    let (recv, _) = app.recv().await;
+    app.ack(&recv).await;
+    let read = json!({"uid": "bob", "channel_id": "alice", "channel_type": 1});
+    wukong.post("/conversations/clearUnread", read).await.good();
+    // From here on it reads nothing and says nothing, and its socket stays open.
+    let first = scene.alice.say("bob", "one").await;
+    let late = lateness_ms(&scene.push_of(&first.message_id).await, first.at);
+    assert!((5_000 - EARLY_MS..=5_500).contains(&late), "{late} ms");
+    let second = scene.alice.say("bob", "two").await;
+    let late = lateness_ms(&scene.push_of(&second.message_id).await, second.at);
+    assert!(late <= AT_ONCE_MS, "{late} ms");
+    assert_eq!(nids(&scene.apns.requests(), "bob-phone").len(), 2);
+    let offline = |events: &[Event]| {
+        let due = events.iter().filter(|event| event.kind() == "message.offline");
+        due.map(|event| event.json["data"]["message"]["message_id"].clone()).collect::<Vec<_>>()
+    };
+    let events = hooks.wait_until("two debts", |events| offline(events).len() == 2).await;
+    assert_eq!(offline(&events), [json!(first.message_id), json!(second.message_id)]);
+    drop(app);
+    let last = scene.alice.say("bob", "after the close").await;
+    let late = lateness_ms(&scene.push_of(&last.message_id).await, last.at);
+    assert!(late <= AT_ONCE_MS, "{late} ms");
+}
+
+#[tokio::test]
+async fn a_slow_app_is_not_frozen_and_one_that_shows_nothing_is_found_out() {
+    let scene = scene_of(setup().with_wukong("push_if_unread_after_s = 7")).await;
+    let wukong = Api::new(scene.server.address("wukong_http"), None);
+    let login = WkLogin::app("bob", "phone");
+    let mut app = login.join(&wukong, scene.server.address("wukong_tcp")).await;
+    scene.bind("bob", "phone").await;
+    let first = scene.alice.say("bob", "one").await;
+    let (one, _) = app.recv().await;
+    // It is busy with its start for longer than a deadline.
+    tokio::time::sleep(Duration::from_secs(6)).await;
+    app.ack(&one).await;
+    let late = lateness_ms(&scene.push_of(&first.message_id).await, first.at);
+    assert!((7_000 - EARLY_MS..=8_000).contains(&late), "nobody read it: {late} ms");
+    assert_eq!(nids(&scene.apns.requests(), "bob-phone").len(), 1);
+    // Told that it is off the screen, what it confirms is not shown.
+    let gone = json!({"uid": "bob", "device_flag": 0, "state": "background"});
+    wukong.post("/user/app_state", gone).await.good();
+    let second = scene.alice.say("bob", "two").await;
+    let (two, _) = app.recv().await;
+    app.ack(&two).await;
+    let late = lateness_ms(&scene.push_of(&second.message_id).await, second.at);
+    assert!(late <= AT_ONCE_MS, "{late} ms");
+    // Back on the screen and read in time: nothing.
+    let back = json!({"uid": "bob", "device_id": "phone", "state": "foreground"});
+    wukong.post("/user/app_state", back).await.good();
+    scene.alice.say("bob", "three").await;
+    let (three, _) = app.recv().await;
+    app.ack(&three).await;
+    let read = json!({"uid": "bob", "channel_id": "alice", "channel_type": 1});
+    wukong.post("/conversations/clearUnread", read).await.good();
+    tokio::time::sleep(Duration::from_secs(8)).await;
+    assert_eq!(nids(&scene.apns.requests(), "bob-phone").len(), 2);
 }

@@ -43,7 +43,7 @@ pub(super) fn claims() -> Claims {
     Claims { uid: uid("bob"), device_id: None, issued_at: WallMs(7), push_token: None }
 }
 
-pub(super) fn uid(name: &str) -> Uid {
+pub(crate) fn uid(name: &str) -> Uid {
     Uid::parse(name).unwrap()
 }
 
@@ -60,7 +60,7 @@ pub(super) fn nid(n: usize) -> NotificationId {
     NotificationId::conversation(&group(n))
 }
 
-pub(super) fn hello_reply(backlog: Vec<Backlog>, withdraw: Vec<NotificationId>) -> Reply {
+pub(crate) fn hello_reply(backlog: Vec<Backlog>, withdraw: Vec<NotificationId>) -> Reply {
     Reply::Hello(Box::new(HelloReply {
         uid: uid("bob"),
         session: "s1".into(),
@@ -92,7 +92,7 @@ pub(crate) fn entry(conversation: &ConversationId, seq: Seq, content: &str) -> A
     })
 }
 
-pub(super) fn delivery(seq: Seq) -> Delivery {
+pub(crate) fn delivery(seq: Seq) -> Delivery {
     let entry = entry(&chat(), seq, r#"{"type":"text","text":"hi"}"#);
     Delivery { entry, alert: true, pushed: false, packets: SharedPackets::default() }
 }
@@ -102,7 +102,7 @@ pub(super) fn pulled(seqs: impl IntoIterator<Item = Seq>, head_seq: Seq) -> Repl
     Reply::Pulled { conversation: chat(), deliveries, head_seq }
 }
 
-pub(super) fn sent(seq: Seq, duplicate: bool) -> Reply {
+pub(crate) fn sent(seq: Seq, duplicate: bool) -> Reply {
     Reply::Sent(SentReply {
         message_id: MessageId::from_bytes([1; 16]),
         conversation: chat(),

@@ -38,7 +38,7 @@ pub(super) async fn origin(State(api): State<WukongApi>, request: Request, next:
     if api.manager_token.is_none() {
         let host = headers.get(HOST).and_then(|host| host.to_str().ok());
         let from = origin.as_ref().and_then(|origin| origin.to_str().ok());
-        let is_local = host.is_none_or(|host| is_loopback(host))
+        let is_local = host.is_none_or(is_loopback)
             && from.is_none_or(|from| is_loopback(from.split_once("://").map_or(from, |it| it.1)));
         if !is_local {
             return StatusCode::FORBIDDEN.into_response();
