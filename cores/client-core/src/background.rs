@@ -1,6 +1,7 @@
 //! Leaving the screen: the grace, the last things said, the store closed, the process free to be
 //! frozen; and the way back from each of these points.
 
+use nightjar_model::sabotage::Sabotage;
 use nightjar_model::{ByeReason, Metric, Mono};
 
 use crate::app::Budget;
@@ -79,7 +80,7 @@ impl Client {
     }
 
     pub(crate) fn release(&mut self) {
-        if std::mem::take(&mut self.is_held) {
+        if std::mem::take(&mut self.is_held) && !Sabotage::GrantKept.is_on() {
             self.output(Output::ReleaseBackground);
         }
     }

@@ -51,6 +51,8 @@ pub struct Client {
     pub(crate) has_line: bool,
     /// The server answered the hello on it and was not told goodbye.
     pub(crate) is_open: bool,
+    /// Until then a hello on a connection that was given up may reach the server after all.
+    pub(crate) stray_until: Mono,
     /// The end of connecting, of the hello, or of a logout.
     pub(crate) until: Mono,
     pub(crate) dialer: Dialer,
@@ -145,6 +147,7 @@ impl Client {
             rival: None,
             has_line: false,
             is_open: false,
+            stray_until: now.mono,
             until: now.mono,
             pulse: Pulse::new(0, 0.0, now.mono),
             adaptive: Box::default(),

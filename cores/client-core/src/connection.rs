@@ -1,5 +1,6 @@
 //! Connecting, greeting, and every way a connection ends.
 
+use nightjar_model::sabotage::Sabotage;
 use nightjar_model::{ByeReason, ConversationId, Metric, Reject, Secret};
 use nightjar_wire::{Body, Kind, Packet, body};
 
@@ -304,6 +305,9 @@ impl Client {
     pub(crate) fn drop_connection(&mut self) {
         self.drop_rival();
         if std::mem::take(&mut self.has_line) {
+            if self.state == State::Handshaking && !Sabotage::StrayHelloEnds.is_on() {
+                self.stray_until = self.now.mono.after(defaults::STRAY_MS);
+            }
             self.output(Output::Close(self.connection));
         }
         self.is_open = false;
@@ -440,6 +444,11 @@ impl Client {
         match reason {
             _ if self.is_logging_out => self.end(Ended::LoggedOut { confirmed: false }),
             Some(ByeReason::Kicked) => self.end(Ended::Kicked { text: bye.text }),
+            // Once: if it was somebody else, they will say so again.
+            Some(ByeReason::Replaced) if self.now.mono < self.stray_until => {
+                self.stray_until = self.now.mono;
+                self.lost();
+            }
             Some(ByeReason::Replaced) => self.end(Ended::Replaced),
             Some(ByeReason::Expired) => self.needs_token(NeedToken::Expired),
             Some(ByeReason::Protocol) => self.disagreed(),

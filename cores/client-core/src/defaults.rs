@@ -22,6 +22,9 @@ pub const ADDRESS_WAIT_MAX_MS: u64 = 30_000;
 pub const ADDRESS_FORGOTTEN_MS: u64 = 300_000;
 /// How long the answer to a hello may take.
 pub const HELLO_MS: u64 = 10_000;
+/// A hello whose answer was not waited for may arrive so late, and then replaces the connection
+/// that came after it.
+pub const STRAY_MS: u64 = 60_000;
 /// The heartbeat when the server names none.
 pub const HEARTBEAT_MS: u64 = 30_000;
 /// How long a ping may stay unanswered.

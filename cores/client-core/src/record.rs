@@ -93,6 +93,14 @@ impl Record {
         Now { mono: Mono(self.mono), wall: WallMs(self.wall) }
     }
 
+    /// Shows what was given.
+    pub fn look<T>(&self, at: impl FnOnce(&Input<'_>) -> T) -> T {
+        match &self.given {
+            Given::Input(input) => at(input),
+            Given::Packet(connection, bytes) => at(&Input::Packet(*connection, bytes)),
+        }
+    }
+
     /// Gives it to a client again; take the outputs with [`Client::poll`].
     pub fn play(self, client: &mut Client) {
         let now = self.now();

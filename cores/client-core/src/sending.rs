@@ -1,5 +1,6 @@
 //! What the user writes: saved, sent, sent again under the same id, and given up at last.
 
+use nightjar_model::sabotage::Sabotage;
 use nightjar_model::{
     ClientMsgId, ConversationId, Mentions, MessageId, Metric, Mono, PushSpec, limits,
 };
@@ -208,6 +209,9 @@ impl Client {
 
     fn is_sent(&mut self, message: &MessageRow) {
         self.rows.push(Row::OutgoingGone(message.client_msg_id.clone()));
+        if Sabotage::SentNotTold.is_on() {
+            return;
+        }
         self.thens.push(Then::Tell(Event::Sent {
             client_msg_id: message.client_msg_id.clone(),
             message_id: message.message_id,

@@ -238,6 +238,7 @@ impl Node {
             request.data.nid = Some(shared.clone());
         }
         let is_shared = request.data.nid.as_ref() == Some(&shared);
+        self.replaces(key, &mut request);
         let is_first = self.may_show(key, id, seq, is_shared);
         self.tickets.insert(
             ticket,
@@ -255,6 +256,16 @@ impl Node {
         );
         self.stats.pushes += 1;
         self.effects.push(crate::Effect::Push { ticket, request: Box::new(request) });
+    }
+
+    /// What is posted anew under the same name is not taken back as well.
+    fn replaces(&mut self, key: &PushKey, request: &mut PushRequest) {
+        let Some(nid) = &request.data.nid else { return };
+        request.data.wd.retain(|other| other != nid);
+        let user = self.users.get_mut(&key.uid);
+        if let Some(device) = user.and_then(|user| user.devices.get_mut(&key.device_id)) {
+            device.withdrawing.remove(nid);
+        }
     }
 
     /// The request leaves, and unless it is refused, the device may show it from now on. In the

@@ -213,12 +213,18 @@ impl Node {
         let user = self.users.get_mut(uid);
         let Some(device) = user.and_then(|user| user.devices.get_mut(device_id)) else { return };
         device.change_cursor(id, joined, |row| {
+            // On the screen, so there may be something to take back; under the conversation's
+            // name, if the push of it came under that.
+            let is_shared = |row: &nightjar_domain::CursorRow, seq: Seq| {
+                row.showing_shared && seq <= row.settled && !ranges::contains(&row.showing, seq)
+            };
+            for seq in places.iter().filter(|seq| **seq > read) {
+                if !is_shared(row, *seq) {
+                    ranges::insert(&mut row.showing, *seq, *seq);
+                }
+            }
             row.settled = row.settled.max(settled);
             row.surfaced = row.surfaced.max(surfaced);
-            // On the screen, so there may be something to take back.
-            for seq in places.iter().filter(|seq| **seq > read) {
-                ranges::insert(&mut row.showing, *seq, *seq);
-            }
             true
         });
         self.close_debts(ctx, uid, id);

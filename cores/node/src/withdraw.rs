@@ -65,14 +65,24 @@ impl Node {
         let device = self.users.get(uid).and_then(|user| user.devices.get(device_id));
         let Some(device) = device else { return Ok(()) };
         let cursor = device.cursor(id, joined);
-        // What is at the provider under this name and was not read stands for itself.
-        let flying = self.flying(uid, device_id, id);
-        let is_flying = flying.is_some_and(|(seq, is_shared)| is_shared && seq > read);
+        let is_flying = self.is_shared_flying(uid, device_id, id, read);
         if !is_flying && is_shared_over(ctx, uid, &cursor, read, recalled)? {
             let shared = NotificationId::conversation(id);
             self.withdraw_ids(ctx, uid, device_id, vec![(shared, id.clone(), cursor.settled)]);
         }
         Ok(())
+    }
+
+    /// What is at the provider under the conversation's name and was not read stands for itself.
+    fn is_shared_flying(
+        &self,
+        uid: &Uid,
+        device_id: &DeviceId,
+        id: &ConversationId,
+        read: Seq,
+    ) -> bool {
+        let flying = self.flying(uid, device_id, id);
+        flying.is_some_and(|(seq, is_shared)| is_shared && seq > read)
     }
 
     /// Takes back the notifications of these places, where the device may be showing them. One
@@ -170,7 +180,7 @@ impl Node {
             if owed.len() >= NAMED_MAX {
                 break;
             }
-            owed.extend(self.owed_of(ctx, uid, cursor)?);
+            owed.extend(self.owed_of(ctx, uid, device_id, cursor)?);
         }
         owed.truncate(NAMED_MAX);
         let user = self.users.get_mut(uid);
@@ -184,11 +194,19 @@ impl Node {
 
     /// What a device may show of a conversation although it was read or recalled; the newest,
     /// when there is more than may be named: it was told of the others before.
-    fn owed_of(&self, ctx: Ctx<'_>, uid: &Uid, cursor: &CursorRow) -> Result<Vec<Owed>, Missing> {
+    fn owed_of(
+        &self,
+        ctx: Ctx<'_>,
+        uid: &Uid,
+        device_id: &DeviceId,
+        cursor: &CursorRow,
+    ) -> Result<Vec<Owed>, Missing> {
         let id = &cursor.conversation;
         let (_, read) = self.joined_and_read(uid, id);
         let mut owed = Vec::new();
-        if is_shared_over(ctx, uid, cursor, read, &[])? {
+        if !self.is_shared_flying(uid, device_id, id, read)
+            && is_shared_over(ctx, uid, cursor, read, &[])?
+        {
             owed.push((NotificationId::conversation(id), id.clone(), read));
         }
         // Above the read marker only what was recalled, which has to be looked for.
@@ -215,11 +233,16 @@ impl Node {
         uid: &Uid,
         id: &ConversationId,
     ) -> Result<(), Missing> {
+        if Sabotage::WithdrawalNotRepeated.is_on() {
+            return Ok(());
+        }
         let Some(user) = self.users.get(uid) else { return Ok(()) };
         let mut owed = Vec::new();
         for device in user.devices.values() {
             for cursor in device.showing().filter(|cursor| cursor.conversation == *id) {
-                owed.push((device.row.device_id.clone(), self.owed_of(ctx, uid, cursor)?));
+                let device_id = device.row.device_id.clone();
+                let of_device = self.owed_of(ctx, uid, &device_id, cursor)?;
+                owed.push((device_id, of_device));
             }
         }
         for (device_id, owed) in owed {

@@ -1,16 +1,18 @@
 //! What people, operating systems, operators and the world do. Scenarios and random runs both
 //! speak this language.
 
-use nightjar_client_core::{Claim, Draft, Input, LedgerAnswer, LedgerOrder, Poster, Verdict};
+use nightjar_client_core::{
+    Claim, Draft, Input, LedgerAnswer, LedgerOrder, Poster, State, Verdict,
+};
 use nightjar_model::{
     Binding, BindingKey, Command, ConversationId, GroupId, MessageId, NotificationId, Secret, Seq,
     Target, Uid, WallMs,
 };
 use nightjar_node::{Input as NodeInput, Origin};
 use nightjar_push::PushRequest;
-use nightjar_store_memory::Crash;
 
-use crate::phone::{Phone, PhoneNo, Screen, Shown};
+use crate::faults::Fault;
+use crate::phone::{App, Phone, PhoneNo, Screen, Shown};
 use crate::provider::Mood;
 use crate::reference::Ask;
 use crate::world::{What, World};
@@ -174,7 +176,11 @@ impl World {
     /// The app comes to the screen; it is started if it does not run.
     pub fn foreground(&mut self, no: PhoneNo) {
         self.tell(no, || "comes to the screen".into());
+        self.unlock(no);
         self.phones[no].screen = Screen::Foreground(None);
+        if self.has_failed(no) {
+            self.end_app(no);
+        }
         if self.phones[no].app.is_none() {
             return self.start_app(no);
         }
@@ -183,6 +189,14 @@ impl World {
         }
         self.tell_screen(no);
         self.clear_seen(no);
+    }
+
+    /// Whether the app is over for this run of it.
+    fn has_failed(&self, no: PhoneNo) -> bool {
+        match &self.phones[no].app {
+            Some(App::Ours(client)) => client.state() == State::Failed,
+            _ => false,
+        }
     }
 
     /// The app leaves the screen; for `grace_ms` its process posts notifications itself.
@@ -206,6 +220,7 @@ impl World {
                 false => "is frozen".into(),
             });
             self.reference_sees_screen(no);
+            self.hit(Fault::Freeze, no);
             self.phones[no].is_frozen = true;
             self.cover("freezes");
         }
@@ -223,12 +238,16 @@ impl World {
     pub fn swipe_away(&mut self, no: PhoneNo) {
         self.tell(no, || "has its app ended".into());
         self.reference_sees_screen(no);
+        if self.phones[no].app.is_some() {
+            self.hit(Fault::Jetsam, no);
+        }
         self.end_app(no);
     }
 
     /// No network; open connections are dead and nobody hears of it.
     pub fn lose_network(&mut self, no: PhoneNo) {
         self.tell(no, || "loses its network".into());
+        self.hit(Fault::Offline, no);
         self.phones[no].has_network = false;
         self.cut(no);
         self.tell_network(no);
@@ -256,6 +275,9 @@ impl World {
     /// The connections die and nobody hears of it.
     pub fn cut_links(&mut self, no: PhoneNo) {
         self.tell(no, || "has dead connections without knowing".into());
+        if !self.phones[no].connections.is_empty() {
+            self.hit(Fault::HalfOpen, no);
+        }
         self.cut(no);
     }
 
@@ -283,12 +305,12 @@ impl World {
 
     /// The server's process ends at once.
     pub fn kill_server(&mut self) {
-        self.crash(Crash::Kill);
+        self.crash(Fault::Kill);
     }
 
     /// The server's machine loses its power.
     pub fn cut_power(&mut self) {
-        self.crash(Crash::PowerLoss);
+        self.crash(Fault::Power);
     }
 
     /// The server starts again.
@@ -307,6 +329,7 @@ impl World {
     pub fn disk_takes(&mut self, ms: u64) {
         self.play.line(self.agenda.now_ms(), "disk", || format!("takes {ms} ms for a batch"));
         self.server.disk_ms = ms..=ms;
+        self.hit_all(Fault::Slow);
     }
 
     /// How the provider behaves from now on.
@@ -321,6 +344,12 @@ impl World {
         if request.uid != phone.uid || request.device_id != phone.device_id {
             // For whoever had the hardware before: the app that is there now does not show it.
             return;
+        }
+        if self.phones[no].is_quit && !self.phones[no].has_extension {
+            return self.tell(no, || "is pushed, and nothing runs that could show it".into());
+        }
+        if self.phones[no].is_locked {
+            return self.show_unread(no, &request);
         }
         if self.phones[no].has_extension {
             return self.wake_extension(no, request);
@@ -339,6 +368,16 @@ impl World {
             return;
         }
         self.show(no, nid, &data.conv, data.seq, "by a push");
+    }
+
+    /// Before the first unlock no process can read the ledger: the system shows what came.
+    fn show_unread(&mut self, no: PhoneNo, request: &PushRequest) {
+        let data = &request.data;
+        if let (Some(nid), true) = (&data.nid, request.alert.is_some()) {
+            // No ledger knows of it: after the unlock an extension may show it by itself.
+            self.doubtful.insert((no, (data.conv.clone(), data.seq)));
+            self.show(no, nid, &data.conv, data.seq, "by the system, which is locked");
+        }
     }
 
     /// What the app's extension finds in the ledger it shares with the app. What somebody else
@@ -413,8 +452,8 @@ impl World {
     }
 
     /// A crash comes after so many more steps of the server.
-    pub(crate) fn plan_crash(&mut self, steps: u32, crash: Crash) {
-        self.server.dies_after = Some((steps, crash));
+    pub(crate) fn plan_crash(&mut self, steps: u32, fault: Fault) {
+        self.server.dies_after = Some((steps, fault));
     }
 
     /// Plans the end of a grace: the system freezes the app then.

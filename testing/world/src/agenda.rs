@@ -36,6 +36,17 @@ impl<T> Agenda<T> {
         self.entries.values()
     }
 
+    /// Everything of a kind happens at `at_ms` or later, in the order it was planned in.
+    pub(crate) fn put_off(&mut self, at_ms: u64, is_meant: impl Fn(&T) -> bool) {
+        let early = self.entries.iter().filter(|((at, _), what)| *at < at_ms && is_meant(what));
+        let early: Vec<(u64, u64)> = early.map(|(key, _)| *key).collect();
+        for key in early {
+            if let Some(what) = self.entries.remove(&key) {
+                self.at(at_ms, what);
+            }
+        }
+    }
+
     /// The next thing up to a moment; time goes on to it, or to that moment.
     pub(crate) fn next_until(&mut self, until_ms: u64) -> Option<T> {
         let first = self.entries.first_entry().filter(|entry| entry.key().0 <= until_ms);

@@ -7,14 +7,16 @@ use bytes::Bytes;
 use nightjar_client_core::fetch::{
     Alert, Content, Fetch, FetchInput, FetchOutput, Push, PushSession, Quiet,
 };
-use nightjar_client_core::{LedgerAnswer, LedgerOrder};
+use nightjar_client_core::{LedgerAnswer, LedgerOrder, Notification};
 use nightjar_model::{
-    Command, FetchCommand, FetchedCommand, FetchedView, MessageId, NotificationId, Reject, Reply,
+    Command, ConversationId, FetchCommand, FetchedCommand, FetchedView, MessageId, NotificationId,
+    Reject, Reply,
 };
 use nightjar_node::Origin;
 use nightjar_push::PushRequest;
 use serde_json::{Value, json};
 
+use crate::faults::Fault;
 use crate::gateway::claims;
 use crate::phone::{Phone, PhoneNo};
 use crate::world::{What, World};
@@ -63,12 +65,22 @@ impl World {
             LedgerAnswer::Session(session) => session.map(|session| *session),
             _ => None,
         };
+        if request.alert.is_some() {
+            // If the run says nothing, the system shows what came.
+            self.phones[no].seen.insert((request.data.conv.clone(), request.data.seq));
+        }
         self.extensions.started += 1;
         let number = self.extensions.started;
         self.tell(no, || format!("wakes its extension (run {number})"));
+        self.hit(Fault::Worker, no);
         let fetch = Fetch::start(push, session.as_ref(), now);
         self.extensions.runs.insert(number, Run { phone: no, fetch, request, session });
         self.run_extension(number);
+    }
+
+    /// The phone is off: its runs are gone.
+    pub(crate) fn end_extensions(&mut self, no: PhoneNo) {
+        self.extensions.runs.retain(|_, run| run.phone != no);
     }
 
     fn feed_extension(&mut self, number: RunNo, input: FetchInput) {
@@ -125,8 +137,13 @@ impl World {
             }
             FetchOutput::Post(alert) => {
                 let id = alert.id().clone();
-                if let Alert::Message(note) = &*alert {
-                    self.show(no, &id, &note.conversation, note.seq, "by the extension");
+                match &*alert {
+                    Alert::Message(note) => {
+                        self.show(no, &id, &note.conversation, note.seq, "by the extension");
+                    }
+                    Alert::Summary { conversation, messages, .. } => {
+                        self.show_summary(no, conversation, *messages);
+                    }
                 }
                 return Some(FetchInput::Posted(id));
             }
@@ -140,13 +157,30 @@ impl World {
         None
     }
 
+    /// One notification for many messages: a person sees that they are there.
+    fn show_summary(&mut self, no: PhoneNo, conversation: &ConversationId, messages: usize) {
+        self.tell(no, || format!("shows that {messages} messages of {conversation} are there"));
+        let head = self.reference.known.head(conversation);
+        let places = (1..=head).map(|seq| (conversation.clone(), seq));
+        self.phones[no].seen.extend(places);
+    }
+
+    /// The system shows what a run made of its push. It may come a moment after the app on the
+    /// screen said that it showed the message and cleared it: then nobody takes it off before the
+    /// app is back, and the server is not to know.
+    fn show_content(&mut self, no: PhoneNo, note: &Notification) {
+        let place = (note.conversation.clone(), note.seq);
+        if self.phones[no].disk.messages.contains_key(&place) {
+            self.forgotten.insert((no, place));
+        }
+        self.show(no, &note.id, &note.conversation, note.seq, "by the extension");
+    }
+
     fn extension_ends(&mut self, number: RunNo, content: Content) {
         let Some(run) = self.extensions.runs.remove(&number) else { return };
         let (no, data) = (run.phone, run.request.data);
         match (content, data.nid) {
-            (Content::Show(note), _) => {
-                self.show(no, &note.id, &note.conversation, note.seq, "by the extension");
-            }
+            (Content::Show(note), _) => self.show_content(no, &note),
             (Content::Original, Some(nid)) => {
                 self.show(no, &nid, &data.conv, data.seq, "by a push as it came");
             }
@@ -228,6 +262,15 @@ impl World {
         if let Some(phone) = self.phone_named(&fetch.uid, &fetch.device_id) {
             for id in &view.withdraw {
                 self.reference.withdrawals.told(phone, id);
+            }
+        }
+    }
+
+    /// What a run took off by the server's knowledge is not on the screen.
+    pub(crate) fn extension_took_off(&mut self, no: PhoneNo, withdrawn: &[NotificationId]) {
+        for message_id in withdrawn.iter().filter_map(NotificationId::message_id) {
+            if let Some(place) = self.reference.known.place_of(message_id) {
+                self.reference.alerts.taken_off(no, place);
             }
         }
     }

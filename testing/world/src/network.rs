@@ -10,6 +10,7 @@ use bytes::Bytes;
 use nightjar_client_core::ConnectionId;
 use nightjar_model::ConnId;
 
+use crate::faults::Fault;
 use crate::phone::PhoneNo;
 use crate::world::{What, World};
 
@@ -62,6 +63,10 @@ pub(crate) struct Connection {
     down_at_ms: u64,
     /// Packets go nowhere, and nobody is told.
     pub(crate) is_cut: bool,
+    /// A NAT on the way forgot it: nothing reaches the phone, and what it writes ends it.
+    is_forgotten: bool,
+    /// When something was sent last, in either direction.
+    used_ms: u64,
     /// What the phone's kernel took for an app that is frozen.
     pub(crate) kernel: VecDeque<Down>,
 }
@@ -85,6 +90,8 @@ impl World {
                 up_at_ms: now_ms,
                 down_at_ms: now_ms,
                 is_cut: !self.phones[phone].has_network,
+                is_forgotten: false,
+                used_ms: now_ms,
                 kernel: VecDeque::new(),
             },
         );
@@ -93,11 +100,15 @@ impl World {
 
     /// Sends towards the server.
     pub(crate) fn send_up(&mut self, conn: ConnId, up: Up) {
-        let late_ms = self.lateness();
+        let late_ms = self.lateness(conn);
         let now_ms = self.agenda.now_ms();
+        let is_forgotten = self.is_forgotten(conn);
         let Some(connection) = self.network.connections.get_mut(&conn) else { return };
         if connection.is_cut {
             return;
+        }
+        if is_forgotten {
+            return self.agenda.after(connection.latency_ms, What::Down(conn, Down::End));
         }
         let at_ms = (now_ms + connection.latency_ms + late_ms).max(connection.up_at_ms);
         connection.up_at_ms = at_ms;
@@ -106,10 +117,11 @@ impl World {
 
     /// Sends towards the phone.
     pub(crate) fn send_down(&mut self, conn: ConnId, down: Down) {
-        let late_ms = self.lateness();
+        let late_ms = self.lateness(conn);
         let now_ms = self.agenda.now_ms();
+        let is_forgotten = self.is_forgotten(conn);
         let Some(connection) = self.network.connections.get_mut(&conn) else { return };
-        if connection.is_cut {
+        if connection.is_cut || is_forgotten {
             return;
         }
         let at_ms = (now_ms + connection.latency_ms + late_ms).max(connection.down_at_ms);
@@ -130,13 +142,43 @@ impl World {
 
     /// What a packet waits beyond the latency of its connection; now and then one is lost and
     /// sent again.
-    fn lateness(&mut self) -> u64 {
+    fn lateness(&mut self, conn: ConnId) -> u64 {
         if !self.weather.is_wild {
             return 0;
         }
+        let is_lost = !self.without.faults.contains(&Fault::Loss);
         match self.rng.u32(0..200) {
-            0 => self.rng.u64(200..3_000),
+            0 if is_lost => {
+                if let Some(phone) = self.phone_of(conn) {
+                    self.hit(Fault::Loss, phone);
+                }
+                self.rng.u64(200..3_000)
+            }
             _ => self.rng.u64(0..8),
+        }
+    }
+
+    /// Whether a NAT has forgotten the connection by now, for nothing went over it.
+    fn is_forgotten(&mut self, conn: ConnId) -> bool {
+        let now_ms = self.agenda.now_ms();
+        let Some(connection) = self.network.connections.get_mut(&conn) else { return false };
+        let phone = connection.phone;
+        let idle_ms = now_ms - std::mem::replace(&mut connection.used_ms, now_ms);
+        let is_over = self.phones[phone].nat_ms.is_some_and(|nat_ms| idle_ms > nat_ms);
+        let is_over = is_over && !self.without.faults.contains(&Fault::Nat);
+        if is_over && !connection.is_forgotten && !connection.is_cut {
+            connection.is_forgotten = true;
+            self.tell(phone, || "was forgotten by its NAT".into());
+            self.hit(Fault::Nat, phone);
+            return true;
+        }
+        connection.is_forgotten
+    }
+
+    /// A NAT forgets the phone's connections.
+    pub(crate) fn forget(&mut self, phone: PhoneNo) {
+        for connection in self.network.connections.values_mut().filter(|c| c.phone == phone) {
+            connection.is_forgotten = true;
         }
     }
 
@@ -149,6 +191,7 @@ impl World {
         }
         if self.phones[phone].is_frozen {
             connection.kernel.push_back(down);
+            self.hit(Fault::Buffer, phone);
         } else {
             self.phone_receives(conn, down);
         }
@@ -163,6 +206,38 @@ impl World {
 
     /// What is on the phone's connections waits for so long.
     pub(crate) fn hold_up(&mut self, phone: PhoneNo, ms: u64) {
+        if !self.phones[phone].connections.is_empty() {
+            self.hit(Fault::Hold, phone);
+        }
+        self.delay(phone, ms);
+    }
+
+    /// What the phone wrote and the server has not waits for so long.
+    pub(crate) fn hold_up_words(&mut self, phone: PhoneNo, ms: u64) {
+        let at_ms = self.agenda.now_ms() + ms;
+        let network = &self.network;
+        let is_its = |what: &What| match what {
+            What::Up(conn, _) => {
+                network.connections.get(conn).is_some_and(|connection| connection.phone == phone)
+            }
+            _ => false,
+        };
+        self.agenda.put_off(at_ms, is_its);
+        for connection in self.network.connections.values_mut().filter(|c| c.phone == phone) {
+            connection.up_at_ms = connection.up_at_ms.max(at_ms);
+        }
+    }
+
+    /// The phone heard that its connection ended; what it wrote may yet arrive, and then its end.
+    pub(crate) fn has_ended(&mut self, conn: ConnId) {
+        if let Some(connection) = self.network.connections.get_mut(&conn) {
+            connection.boot = u32::MAX;
+            self.send_up(conn, Up::End);
+        }
+    }
+
+    /// The same, and no fault of the network.
+    pub(crate) fn delay(&mut self, phone: PhoneNo, ms: u64) {
         let until_ms = self.agenda.now_ms() + ms;
         for connection in self.network.connections.values_mut().filter(|c| c.phone == phone) {
             connection.up_at_ms = connection.up_at_ms.max(until_ms);

@@ -162,6 +162,7 @@ impl World {
             Command::Fetched(fetched) => {
                 if let Some(phone) = self.phone_named(&fetched.uid, &fetched.device_id) {
                     self.extension_surfaced(phone, &fetched.surfaced);
+                    self.extension_took_off(phone, &fetched.withdrawn);
                 }
             }
             Command::ReportAppState { uid, device_id, state } => {
@@ -218,6 +219,11 @@ impl World {
         let ids = Some((sent.message_id, send.client_msg_id.clone()));
         let message = Message { kind, from: from.clone(), ids };
         self.reference.learn(commit, Fact::Accepted(place.clone(), message));
+        for uid in self.reference.members(&place.0) {
+            for phone in self.reference.phones_of(&uid) {
+                self.is_written_to(phone);
+            }
+        }
         if kind == Kind::Message {
             self.owe(from, &place);
         }
@@ -407,7 +413,10 @@ impl World {
             let coming: Vec<_> = self.places_coming().collect();
             self.forgotten.extend(coming);
         }
+        let now_ms = self.agenda.now_ms();
         for (place, message) in self.reference.crashed(safe) {
+            // Of some the sender was not told.
+            self.reference.dark.safe(&place, now_ms);
             let key = Key::Entry(place.0.clone(), place.1);
             let row = self.server.store.load(&key).expect("the store in memory has its rows");
             let is_there = match (row, message.ids) {

@@ -1,9 +1,9 @@
 //! What happens at random: people, operating systems, networks, operators, bad luck.
 
 use nightjar_model::{AppStateReport, ClientMsgId, Command, NotificationId, SendCommand, Uid};
-use nightjar_store_memory::Crash;
 
 use crate::acts::{target, uid};
+use crate::faults::Fault;
 use crate::phone::{App, Phone, PhoneNo};
 use crate::play::Play;
 use crate::provider::Mood;
@@ -25,8 +25,13 @@ impl World {
         let mut rng = fastrand::Rng::with_seed(seed ^ 0x5eed);
         let latency = [1..=5, 10..=80, 30..=400][rng.usize(0..3)].clone();
         let disk = [1..=4, 2..=30, 20..=150][rng.usize(0..3)].clone();
-        let weather =
-            Weather { latency_ms: latency, commit_ms: 1..=40, disk_ms: disk, is_wild: true };
+        let weather = Weather {
+            latency_ms: latency,
+            commit_ms: 1..=40,
+            disk_ms: disk,
+            is_wild: true,
+            night_until_ms: 0,
+        };
         let waiting_max = [2, 8, 256][rng.usize(0..3)];
         Self::new(seed, weather, waiting_max, Play::new(is_written))
     }
@@ -68,9 +73,17 @@ impl World {
                 let is_stranger = self.rng.u32(0..12) == 0;
                 let mut phone = Phone::new(&format!("{name}/{device}"), is_stranger);
                 phone.is_hasty = self.rng.bool();
+                phone.is_granted = self.rng.bool();
+                phone.has_extension = !is_stranger && self.rng.u32(0..3) == 0;
+                let nat_s = self.rng.u64(60..900);
+                phone.nat_ms = self.rng.bool().then_some(nat_s * 1_000);
+                let is_bound = self.rng.u32(0..10) > 0;
                 let no = self.add_phone(phone);
+                if self.without.phones.contains(&no) {
+                    continue;
+                }
                 self.sign_in(no);
-                if self.rng.u32(0..10) > 0 {
+                if is_bound {
                     self.bind(no);
                 }
             }
@@ -82,14 +95,28 @@ impl World {
     }
 
     /// One thing at random, and the moment of the next.
-    pub(crate) fn act_at_random(&mut self) {
-        let now_ms = self.agenda.now_ms();
-        if now_ms >= self.acts_until_ms {
+    pub(crate) fn next_act(&mut self) {
+        if self.agenda.now_ms() >= self.acts_until_ms {
             return;
         }
+        let mut dice = self.dice_of_act();
+        std::mem::swap(&mut self.rng, &mut dice);
+        let wait_ms = self.until_next_act();
+        if !self.without.acts.contains(&self.acts) {
+            self.act_at_random();
+        }
+        std::mem::swap(&mut self.rng, &mut dice);
+        self.agenda.after(wait_ms, What::Act);
+    }
+
+    fn act_at_random(&mut self) {
         let no = self.rng.usize(0..self.phones.len());
+        if self.without.phones.contains(&no) {
+            return;
+        }
         match self.rng.u32(0..100) {
-            0..30 => self.somebody_writes(),
+            0..26 => self.somebody_writes(),
+            26..30 => self.lay_ambush(no),
             30..39 => self.somebody_reads(),
             39..41 => self.somebody_recalls(no),
             41..75 => self.system_acts(no),
@@ -99,17 +126,27 @@ impl World {
             92..96 => self.provider_suffers(),
             _ => self.back_end_acts(no),
         }
-        let wait_ms = match self.rng.u32(0..100) {
-            0 => self.rng.u64(600_000..8 * 3_600_000),
-            1..20 => self.rng.u64(0..200),
-            20..70 => self.rng.u64(200..4_000),
-            _ => self.rng.u64(2_000..20_000),
-        };
-        // A night makes the run longer, not shorter.
-        if wait_ms >= 600_000 {
-            self.acts_until_ms += wait_ms;
+    }
+
+    /// Most things come at once or within seconds; in a night, within minutes.
+    fn until_next_act(&mut self) -> u64 {
+        let now_ms = self.agenda.now_ms();
+        if now_ms < self.weather.night_until_ms {
+            return self.rng.u64(10_000..150_000);
         }
-        self.agenda.after(wait_ms, What::Act);
+        match self.rng.u32(0..400) {
+            0 => {
+                let ms = self.rng.u64(600_000..8 * 3_600_000);
+                self.weather.night_until_ms = now_ms + ms;
+                // A night makes the run longer, not shorter.
+                self.acts_until_ms += ms;
+                // In a few nothing happens at all.
+                if self.rng.u32(0..20) == 0 { ms } else { 60_000 }
+            }
+            1..80 => self.rng.u64(0..200),
+            80..280 => self.rng.u64(200..4_000),
+            _ => self.rng.u64(2_000..20_000),
+        }
     }
 
     fn somebody_writes(&mut self) {
@@ -126,7 +163,7 @@ impl World {
     }
 
     /// Another user, or a group.
-    fn somebody_else(&mut self, no: PhoneNo) -> Option<String> {
+    pub(crate) fn somebody_else(&mut self, no: PhoneNo) -> Option<String> {
         let own = self.phones[no].uid.clone();
         let mut others: Vec<String> = self
             .reference
@@ -172,6 +209,10 @@ impl World {
         let (runs, is_foreground) = (phone.app.is_some(), phone.is_foreground());
         let has_network = phone.has_network;
         match self.rng.u32(0..30) {
+            0..8 if runs && is_foreground && phone.is_granted => {
+                let budget_ms = [0, 3_000, 10_000, 25_000][self.rng.usize(0..4)];
+                self.leave(no, budget_ms);
+            }
             0..8 if runs && is_foreground => {
                 let grace_ms = [0, 0, 5_000, 25_000, -1][self.rng.usize(0..5)];
                 self.background(no, grace_ms);
@@ -238,9 +279,9 @@ impl World {
     fn server_suffers(&mut self) {
         match self.rng.u32(0..8) {
             0..3 => {
-                let crash = if self.rng.bool() { Crash::Kill } else { Crash::PowerLoss };
+                let fault = [Fault::Kill, Fault::Power, Fault::Torn][self.rng.usize(0..3)];
                 let steps = self.rng.u32(0..60);
-                self.plan_crash(steps, crash);
+                self.plan_crash(steps, fault);
             }
             3..5 => {
                 let ms = self.rng.u64(300..12_000);

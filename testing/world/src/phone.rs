@@ -15,7 +15,9 @@ use nightjar_model::{
 use nightjar_wire::{Kind, next_packet};
 
 use crate::disk::Disk;
+use crate::faults::{Fault, Seat};
 use crate::gateway::token;
+use crate::invariants::ClientWatch;
 use crate::network::{Down, Up};
 use crate::server::WALL_START_MS;
 use crate::stranger::Stranger;
@@ -45,6 +47,22 @@ pub(crate) struct Phone {
     pub(crate) is_signed_in: bool,
     pub(crate) screen: Screen,
     pub(crate) is_frozen: bool,
+    /// The app's store failed: nothing is written before it is started anew.
+    pub(crate) is_disk_broken: bool,
+    /// The user ended the app by force.
+    pub(crate) is_quit: bool,
+    /// It started anew and nobody has unlocked it.
+    pub(crate) is_locked: bool,
+    /// The app has no network before, whatever the system says.
+    pub(crate) dozes_until_ms: u64,
+    /// The app asked for time in the background.
+    pub(crate) is_held: bool,
+    /// The system freezes processes in the background, and says so.
+    pub(crate) is_granted: bool,
+    /// A NAT on the way forgets what is silent for so long.
+    pub(crate) nat_ms: Option<u64>,
+    /// What waits for its client to be in a state.
+    pub(crate) ambush: Option<(Seat, Fault)>,
     pub(crate) has_network: bool,
     /// What the app was told last.
     pub(crate) is_told_of_network: bool,
@@ -69,6 +87,9 @@ pub(crate) struct Phone {
     unread: VecDeque<(ConnectionId, Down)>,
     /// Bytes of a packet that has not come wholly.
     stream: BytesMut,
+    watch: ClientWatch,
+    /// A connection that is over.
+    left: Option<ConnectionId>,
     timer_at_ms: Option<u64>,
     /// The last timer, and how many came in a row before it.
     timers: (u64, u32),
@@ -111,6 +132,14 @@ impl Phone {
             is_signed_in: false,
             screen: Screen::Foreground(None),
             is_frozen: false,
+            is_disk_broken: false,
+            is_quit: false,
+            is_locked: false,
+            dozes_until_ms: 0,
+            is_held: false,
+            is_granted: false,
+            nat_ms: None,
+            ambush: None,
             has_network: true,
             is_told_of_network: true,
             is_hasty: false,
@@ -128,6 +157,8 @@ impl Phone {
             connections: BTreeMap::new(),
             unread: VecDeque::new(),
             stream: BytesMut::new(),
+            watch: ClientWatch::default(),
+            left: None,
             timer_at_ms: None,
             timers: (0, 0),
         }
@@ -175,12 +206,16 @@ impl World {
         }
         phone.boot += 1;
         phone.is_frozen = false;
+        phone.is_quit = false;
+        phone.is_disk_broken = false;
+        phone.left = None;
         let app = if phone.is_stranger {
             App::Strange(Box::new(Stranger::new(phone.identity())))
         } else {
             let platform = Platform::Android;
             let config = Arc::new(Config { platform, ..Config::default() });
             let restored = phone.disk.restored();
+            phone.watch = ClientWatch::of(&restored);
             App::Ours(Box::new(Client::new(config, phone.identity(), restored, now)))
         };
         phone.app = Some(app);
@@ -208,6 +243,7 @@ impl World {
         phone.app = None;
         phone.boot += 1;
         phone.is_frozen = false;
+        phone.is_held = false;
         phone.disk.lose(one_made_it);
         phone.written.clear();
         phone.closed = None;
@@ -220,21 +256,66 @@ impl World {
         for name in names {
             self.hang_up(no, name);
         }
+        self.spring_ambush(no);
     }
 
     /// Gives the app an input and carries out what it wants.
     pub(crate) fn feed(&mut self, no: PhoneNo, input: Input<'_>) {
         let now = self.phone_now();
         let random = self.random();
-        match &mut self.phones[no].app {
-            Some(App::Ours(client)) => client.handle(input, now, &random),
+        let Phone { app, watch, .. } = &mut self.phones[no];
+        match app {
+            Some(App::Ours(client)) => {
+                watch.given(&input);
+                client.handle(input, now, &random);
+            }
             Some(App::Strange(stranger)) => stranger.handle(input, now),
             None => return,
         }
         while let Some(output) = self.app_output(no) {
+            self.phones[no].watch.said(&output);
             self.phone_does(no, output);
         }
+        self.repeat_stale(no);
+        self.check_client(no);
         self.plan_phone_timer(no);
+        self.spring_ambush(no);
+    }
+
+    /// Nothing comes of what is stale.
+    fn repeat_stale(&mut self, no: PhoneNo) {
+        let now = self.phone_now();
+        let Phone { app: Some(App::Ours(client)), left, .. } = &mut self.phones[no] else { return };
+        // What is due now is not stale.
+        let is_due = client.wait_until().is_some_and(|at| at <= now.mono);
+        if !self.repeats_stale || is_due {
+            return;
+        }
+        let over =
+            left.into_iter().flat_map(|left| [Input::Connected(*left), Input::Closed(*left)]);
+        let stale = [Input::Timeout, Input::Committed(0), Input::StoreClosed(u32::MAX)];
+        let mut wanted = None;
+        for input in over.chain(stale) {
+            let text = format!("{input:?}");
+            client.handle(input, now, &[0; 16]);
+            let first = wanted.take().or_else(|| client.poll().map(|output| (text, output)));
+            wanted = first;
+        }
+        if let Some((input, output)) = wanted {
+            let text =
+                format!("{}: {input} is stale and {output:?} came of it", self.phones[no].name);
+            self.violated("I15", text);
+        }
+    }
+
+    /// What the client keeps to by itself.
+    fn check_client(&mut self, no: PhoneNo) {
+        let Phone { app, watch, name, .. } = &mut self.phones[no];
+        let Some(App::Ours(client)) = app else { return };
+        if let Some((invariant, text)) = watch.rests(client) {
+            let text = format!("{name}: {text}");
+            self.violated(invariant, text);
+        }
     }
 
     fn app_output(&mut self, no: PhoneNo) -> Option<Output> {
@@ -248,7 +329,7 @@ impl World {
     fn phone_does(&mut self, no: PhoneNo, output: Output) {
         let boot = self.phones[no].boot;
         match output {
-            Output::Connect { connection, .. } if self.phones[no].has_network => {
+            Output::Connect { connection, .. } if self.may_dial(no) => {
                 self.dial(no, connection);
             }
             Output::Connect { connection, .. } => {
@@ -256,6 +337,7 @@ impl World {
             }
             Output::Send(connection, bytes) => self.phone_sends(no, connection, bytes),
             Output::Close(connection) => self.hang_up(no, connection),
+            Output::Commit(_) if self.phones[no].is_disk_broken => {}
             Output::Commit(commit) => {
                 let takes_ms = self.draw(self.weather.commit_ms.clone());
                 let now_ms = self.agenda.now_ms();
@@ -269,9 +351,17 @@ impl World {
                 let at_ms = self.phones[no].written_at_ms.max(self.agenda.now_ms());
                 self.agenda.at(at_ms, What::StoreClosed(no, boot, number));
             }
-            Output::ReleaseBackground => self.plan_freeze(no, 0),
-            // The phones of this world grant and wake as their acts say, whatever is asked.
-            Output::ReopenStore | Output::HoldBackground | Output::ScheduleWake { .. } => {}
+            Output::HoldBackground => self.phones[no].is_held = true,
+            Output::ReleaseBackground => {
+                self.phones[no].is_held = false;
+                self.plan_freeze(no, 0);
+            }
+            Output::ScheduleWake { earliest_ms } if self.weather.is_wild => {
+                let late_ms = self.rng.u64(0..600_000);
+                self.agenda.after(earliest_ms + late_ms, What::Wake(no, boot));
+            }
+            // What is left the acts of a script do.
+            Output::ReopenStore | Output::ScheduleWake { .. } => {}
             Output::Notify(notification) => {
                 let takes_ms = self.draw(self.weather.commit_ms.clone());
                 let id = notification.id.clone();
@@ -291,6 +381,11 @@ impl World {
         }
     }
 
+    fn may_dial(&self, no: PhoneNo) -> bool {
+        let phone = &self.phones[no];
+        phone.has_network && phone.dozes_until_ms <= self.agenda.now_ms()
+    }
+
     /// Writes a packet; an app in haste lets a later app-state report overtake this one.
     fn phone_sends(&mut self, no: PhoneNo, name: ConnectionId, bytes: Bytes) {
         let Some(conn) = self.phones[no].connections.get(&name).copied() else { return };
@@ -308,6 +403,7 @@ impl World {
         match late {
             Some((_, late)) => {
                 self.cover("reports_overtaken");
+                self.hit(Fault::Overtaken, no);
                 self.send_up(conn, Up::Packet(bytes));
                 self.send_up(conn, Up::Packet(late));
             }
@@ -353,7 +449,8 @@ impl World {
                 Down::Piece(bytes) => self.phone_reads_piece(no, name, &bytes),
                 Down::End => {
                     if let Some(conn) = self.phones[no].connections.remove(&name) {
-                        self.network.connections.remove(&conn);
+                        self.phones[no].left = Some(name);
+                        self.has_ended(conn);
                     }
                     self.feed(no, Input::Closed(name));
                 }
@@ -383,7 +480,7 @@ impl World {
     /// The disk has written a commit.
     pub(crate) fn committed(&mut self, no: PhoneNo, boot: u32, number: u64) {
         let phone = &mut self.phones[no];
-        if phone.boot != boot {
+        if phone.boot != boot || phone.is_disk_broken {
             return;
         }
         if phone.is_frozen {
@@ -540,7 +637,7 @@ impl World {
 
     fn phone_ended(&mut self, no: PhoneNo, ended: &Ended) {
         self.tell(no, || format!("is signed out: {ended:?}"));
-        let is_over = *ended != Ended::Replaced;
+        let is_over = !matches!(ended, Ended::Replaced | Ended::StoreFailed);
         self.phones[no].is_signed_in = !is_over;
         if is_over {
             // What belongs to the account leaves the screen with it.

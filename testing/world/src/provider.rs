@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, VecDeque};
 use nightjar_node::Input;
 use nightjar_push::{Answer, Outcome, PushRequest, Ticket};
 
+use crate::faults::Fault;
 use crate::phone::PhoneNo;
 use crate::reference::Place;
 use crate::world::{What, World};
@@ -29,11 +30,33 @@ pub enum Mood {
     Throttles,
     /// It fails.
     Fails,
+    /// It takes every token for one of its other environment.
+    Astray,
 }
 
 impl Mood {
-    pub(crate) const ALL: [Self; 6] =
-        [Self::Good, Self::Slow, Self::Mute, Self::Deaf, Self::Throttles, Self::Fails];
+    pub(crate) const ALL: [Self; 7] = [
+        Self::Good,
+        Self::Slow,
+        Self::Mute,
+        Self::Deaf,
+        Self::Throttles,
+        Self::Fails,
+        Self::Astray,
+    ];
+
+    /// What a request meets.
+    pub(crate) fn fault(self) -> Option<Fault> {
+        match self {
+            Self::Good => None,
+            Self::Slow => Some(Fault::Late),
+            Self::Mute => Some(Fault::Mute),
+            Self::Deaf => Some(Fault::Deaf),
+            Self::Throttles => Some(Fault::Throttle),
+            Self::Fails => Some(Fault::Fails),
+            Self::Astray => Some(Fault::Environment),
+        }
+    }
 }
 
 /// The provider.
@@ -48,6 +71,8 @@ pub(crate) struct Provider {
     pub(crate) late_ms: u64,
     /// Every push comes twice.
     pub(crate) doubles: bool,
+    /// Each push needs up to so much longer, one more and one less.
+    pub(crate) disorder_ms: u64,
     /// Taken and not shown: the phone has no network.
     kept: BTreeMap<PhoneNo, VecDeque<PushRequest>>,
 }
@@ -66,6 +91,7 @@ impl Provider {
             kept_max: KEPT_MAX,
             late_ms: 0,
             doubles: false,
+            disorder_ms: 0,
             kept: BTreeMap::new(),
         }
     }
@@ -134,6 +160,9 @@ impl World {
     /// The provider gets a request.
     pub(crate) fn push_arrives(&mut self, number: u32, ticket: Ticket, request: PushRequest) {
         let phone = self.provider.tokens.get(request.binding.token.expose()).copied();
+        if let Some(no) = self.phone_named(&request.uid, &request.device_id) {
+            self.push_meets(no, phone);
+        }
         let soon_ms = self.draw(self.weather.latency_ms.clone());
         let (answer, after_ms) = match (self.provider.mood, phone) {
             (Mood::Deaf, _) => (Answer::new(Outcome::Retry, "timeout"), ANSWER_WITHIN_MS),
@@ -143,10 +172,16 @@ impl World {
                 answer.retry_after_ms = Some(self.draw(1_000..=20_000));
                 (answer, soon_ms)
             }
+            (Mood::Astray, _) => {
+                (Answer::new(Outcome::ConfigError, "BadEnvironmentKeyInToken"), soon_ms)
+            }
             (_, None) => (Answer::new(Outcome::TokenInvalid, "Unregistered"), soon_ms),
             (mood, Some(phone)) => {
                 let latency_ms = self.draw(self.weather.latency_ms.clone());
-                let shown_ms = latency_ms * 2 + self.provider.late_ms;
+                let mut shown_ms = latency_ms * 2 + self.provider.late_ms;
+                if self.provider.disorder_ms > 0 {
+                    shown_ms += self.draw(0..=self.provider.disorder_ms);
+                }
                 if self.provider.doubles {
                     let again = Box::new(request.clone());
                     self.agenda.after(shown_ms, What::PushShows(phone, again));
@@ -163,6 +198,30 @@ impl World {
             }
         };
         self.agenda.after(after_ms, What::PushAnswered(number, ticket, answer));
+    }
+
+    /// What a request meets at the provider.
+    fn push_meets(&mut self, no: PhoneNo, phone: Option<PhoneNo>) {
+        let mood = self.provider.mood.fault();
+        let gone = phone.is_none().then_some(Fault::Gone);
+        let twice = self.provider.doubles.then_some(Fault::Twice);
+        let disorder = (self.provider.disorder_ms > 0).then_some(Fault::Disorder);
+        for fault in [mood, gone, twice, disorder].into_iter().flatten() {
+            self.hit(fault, no);
+        }
+    }
+
+    /// From now on pushes may overtake each other.
+    pub fn pushes_overtake(&mut self) {
+        self.play.line(self.agenda.now_ms(), "provider", || "brings pushes in disorder".into());
+        self.provider.disorder_ms = 5_000;
+    }
+
+    pub(crate) fn provider_recovers(&mut self) {
+        self.provider_is(Mood::Good);
+        self.provider.doubles = false;
+        self.provider.disorder_ms = 0;
+        self.provider.kept_max = KEPT_MAX;
     }
 
     /// The answer reaches the server, if it is still the process that asked.
@@ -188,6 +247,7 @@ impl World {
         kept.push_back(request);
         if kept.len() > kept_max {
             kept.pop_front();
+            self.hit(Fault::Newest, phone);
         }
     }
 

@@ -35,7 +35,7 @@ impl World {
     /// Packets that came in two pieces; one that ended before the tear came whole.
     #[must_use]
     pub fn packets_torn(&self) -> u64 {
-        self.coverage.get("packets_torn").copied().unwrap_or(0)
+        self.counts.get("packets_torn").copied().unwrap_or(0)
     }
 
     /// The app's own servers write so many messages in the name of a user.
@@ -82,7 +82,7 @@ impl World {
     /// Messages that came a second time and got their first answer.
     #[must_use]
     pub fn answered_again(&self) -> u64 {
-        self.coverage.get("duplicates_answered").copied().unwrap_or(0)
+        self.counts.get("duplicates_answered").copied().unwrap_or(0)
     }
 
     /// Whether the app of the phone is frozen.

@@ -14,6 +14,7 @@ use nightjar_node::{Effect, Input, Node, NodeConfig, Origin, Turn};
 use nightjar_session::{Input as SessionInput, RequestId};
 use nightjar_store_memory::{Crash, MemoryStore};
 
+use crate::faults::Fault;
 use crate::gateway::Gateway;
 use crate::invariants::STALL_EXCUSE_MS;
 use crate::network::Up;
@@ -50,7 +51,20 @@ pub(crate) struct Server {
     /// How long the disk takes for a batch.
     pub(crate) disk_ms: RangeInclusive<u64>,
     /// Inputs and effects until the process dies.
-    pub(crate) dies_after: Option<(u32, Crash)>,
+    pub(crate) dies_after: Option<(u32, Fault)>,
+    /// What the disk will do with the next batch.
+    pub(crate) trouble: Option<Trouble>,
+    /// The next process finds the wall clock set back.
+    pub(crate) is_clock_back: bool,
+}
+
+/// Why the disk does not write.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Trouble {
+    /// There is no room, until somebody makes some.
+    Full,
+    /// It fails once.
+    Broken,
 }
 
 /// One run of the server.
@@ -92,6 +106,8 @@ impl Server {
             kernel: VecDeque::new(),
             disk_ms,
             dies_after: None,
+            trouble: None,
+            is_clock_back: false,
         }
     }
 
@@ -141,7 +157,10 @@ impl World {
         self.server.number += 1;
         self.server.down = None;
         // Somebody sets the clock back now and then; deadlines must not care.
-        let skew_ms = if self.weather.is_wild && self.rng.u32(0..4) == 0 {
+        let is_back = std::mem::take(&mut self.server.is_clock_back);
+        let is_back = is_back || self.weather.is_wild && self.rng.u32(0..4) == 0;
+        let skew_ms = if is_back && !self.without.faults.contains(&Fault::Clock) {
+            self.hit_all(Fault::Clock);
             self.rng.u64(0..30_000)
         } else {
             0
@@ -341,6 +360,9 @@ impl World {
         }
         let Some(process) = &mut self.server.process else { return };
         let Some((upto, since_ms)) = process.writing.take() else { return };
+        if let Some(trouble) = self.server.trouble {
+            return self.end_for(trouble);
+        }
         if now_ms - since_ms > SLOW_DISK_MS {
             self.reference.excuse(now_ms + STALL_EXCUSE_MS);
         }
@@ -396,31 +418,70 @@ impl World {
 
     /// Whether this is the step at which the process dies.
     fn dies_now(&mut self) -> bool {
-        let Some((steps, crash)) = &mut self.server.dies_after else {
+        let Some((steps, fault)) = &mut self.server.dies_after else {
             return self.server.process.is_none();
         };
         if *steps > 0 {
             *steps -= 1;
             return self.server.process.is_none();
         }
-        let crash = *crash;
-        self.crash(crash);
+        let fault = *fault;
+        self.crash(fault);
         true
     }
 
+    /// The disk will not write any more: the process ends when it hears of it.
+    pub(crate) fn disk_fails(&mut self, trouble: Trouble) {
+        self.server.trouble = Some(trouble);
+    }
+
+    pub(crate) fn disk_recovers(&mut self) {
+        self.server.disk_ms = self.weather.disk_ms.clone();
+        self.server.trouble = None;
+    }
+
+    /// A failed write ends the process. A disk that failed once is taken for good by the next one.
+    fn end_for(&mut self, trouble: Trouble) {
+        match trouble {
+            Trouble::Full => self.crash(Fault::Full),
+            Trouble::Broken => {
+                self.server.trouble = None;
+                self.crash(Fault::Broken);
+            }
+        }
+    }
+
+    /// Some commits of the batch that is being written made it.
+    fn tear_batch(&mut self) {
+        let safe = self.server.safe();
+        let writing = self.server.process.as_ref().and_then(|process| process.writing);
+        if let Some((upto, _)) = writing {
+            let made_it = self.rng.u64(safe.0..=upto.0);
+            self.server.store.make_safe(CommitNo(made_it));
+        }
+    }
+
     /// The process ends here and now.
-    pub(crate) fn crash(&mut self, crash: Crash) {
+    pub(crate) fn crash(&mut self, fault: Fault) {
         self.server.dies_after = None;
-        let Some(process) = self.server.process.take() else { return };
+        if self.server.process.is_none() {
+            return;
+        }
+        self.hit_all(fault);
+        let (crash, count, how) = match fault {
+            Fault::Power => (Crash::PowerLoss, "power_losses", "loses its power"),
+            Fault::Torn => {
+                self.tear_batch();
+                (Crash::PowerLoss, "power_losses", "loses its power in the middle of a write")
+            }
+            Fault::Full => (Crash::Kill, "disk_failures", "ends: its disk is full"),
+            Fault::Broken => (Crash::Kill, "disk_failures", "ends: its disk failed"),
+            _ => (Crash::Kill, "kills", "is killed"),
+        };
+        self.cover(count);
         let now_ms = self.agenda.now_ms();
-        self.cover(match crash {
-            Crash::Kill => "kills",
-            Crash::PowerLoss => "power_losses",
-        });
-        self.play.line(now_ms, "server", || match crash {
-            Crash::Kill => "is killed".into(),
-            Crash::PowerLoss => "loses its power".into(),
-        });
+        self.play.line(now_ms, "server", || how.into());
+        let Some(process) = self.server.process.take() else { return };
         let safe = self.server.safe();
         let empty = MemoryStore::new(|_| {});
         self.server.store = std::mem::replace(&mut self.server.store, empty).crash(crash);
@@ -442,6 +503,7 @@ impl World {
         }
         let now_ms = self.agenda.now_ms();
         self.cover("stalls");
+        self.hit_all(Fault::Stall);
         self.play.line(now_ms, "server", || format!("stands still for {ms} ms"));
         self.server.stalled_until_ms = now_ms + ms;
         self.reference.excuse(now_ms + ms + STALL_EXCUSE_MS);

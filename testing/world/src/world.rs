@@ -14,6 +14,7 @@ use nightjar_push::{Answer, PushPolicy, PushRequest, Ticket};
 use crate::acts::binding_key;
 use crate::agenda::Agenda;
 use crate::extension::{Extensions, RunNo};
+use crate::faults::{Fault, Hits};
 use crate::invariants::{Told, Violation};
 use crate::network::{Down, Network, Up};
 use crate::phone::{Phone, PhoneNo};
@@ -21,6 +22,7 @@ use crate::play::Play;
 use crate::provider::Provider;
 use crate::reference::{Place, Reference};
 use crate::server::Server;
+use crate::shrink::Without;
 
 /// Watches look so often.
 const LOOK_MS: u64 = 250;
@@ -29,6 +31,12 @@ const LOOK_MS: u64 = 250;
 pub struct World {
     pub(crate) agenda: Agenda<What>,
     pub(crate) rng: Rng,
+    seed: u64,
+    /// Acts so far.
+    pub(crate) acts: u64,
+    pub(crate) without: Without,
+    /// What is stale is given to clients again.
+    pub(crate) repeats_stale: bool,
     pub(crate) weather: Weather,
     pub(crate) network: Network,
     pub(crate) server: Server,
@@ -38,7 +46,8 @@ pub struct World {
     pub(crate) reference: Reference,
     pub(crate) play: Play,
     pub(crate) violation: Option<Violation>,
-    pub(crate) coverage: BTreeMap<&'static str, u64>,
+    pub(crate) counts: BTreeMap<&'static str, u64>,
+    pub(crate) hits: Hits,
     pub(crate) events: u64,
     pub(crate) api_calls: u64,
     /// What the last hello of a connection said of the app.
@@ -79,6 +88,8 @@ pub(crate) struct Weather {
     pub(crate) disk_ms: RangeInclusive<u64>,
     /// Packets get lost, clocks are set back, crashed servers come back by themselves.
     pub(crate) is_wild: bool,
+    /// Little happens until then.
+    pub(crate) night_until_ms: u64,
 }
 
 /// What may happen next.
@@ -107,7 +118,11 @@ pub(crate) enum What {
     NewToken(PhoneNo, u32, Secret<String>),
     Freeze(PhoneNo, u32),
     Leave(PhoneNo, u32),
+    Wake(PhoneNo, u32),
     Bind(PhoneNo),
+    Strike(PhoneNo, Fault),
+    Recovers(PhoneNo),
+    Unlocks(PhoneNo),
     DiskRecovers,
     ProviderRecovers,
     Act,
@@ -118,8 +133,13 @@ impl World {
     /// A world in which nothing goes wrong by itself, and the play is written.
     #[must_use]
     pub fn calm(seed: u64) -> Self {
-        let weather =
-            Weather { latency_ms: 20..=20, commit_ms: 3..=3, disk_ms: 2..=2, is_wild: false };
+        let weather = Weather {
+            latency_ms: 20..=20,
+            commit_ms: 3..=3,
+            disk_ms: 2..=2,
+            is_wild: false,
+            night_until_ms: 0,
+        };
         let mut world = Self::new(seed, weather, 64, Play::new(true));
         world.start_server();
         world
@@ -138,6 +158,10 @@ impl World {
         Self {
             agenda: Agenda::new(),
             rng: Rng::with_seed(seed),
+            seed,
+            acts: 0,
+            without: Without::default(),
+            repeats_stale: false,
             weather,
             network: Network::default(),
             server,
@@ -147,7 +171,8 @@ impl World {
             reference: Reference::default(),
             play,
             violation: None,
-            coverage: BTreeMap::new(),
+            counts: BTreeMap::new(),
+            hits: Hits::default(),
             events: 0,
             api_calls: 0,
             hellos: BTreeMap::new(),
@@ -222,11 +247,30 @@ impl World {
                 }
             }
             What::Bind(no) => self.bind(no),
-            What::DiskRecovers => self.server.disk_ms = self.weather.disk_ms.clone(),
-            What::ProviderRecovers => self.provider_is(crate::provider::Mood::Good),
-            What::Act => self.act_at_random(),
+            What::Wake(no, boot) => {
+                if self.phones[no].boot == boot {
+                    self.wake(no);
+                }
+            }
+            What::Strike(no, fault) => self.strike(no, fault),
+            What::Recovers(no) => {
+                if !self.phones[no].has_network {
+                    self.find_network(no);
+                }
+            }
+            What::Unlocks(no) => self.unlock(no),
+            What::DiskRecovers => self.disk_recovers(),
+            What::ProviderRecovers => self.provider_recovers(),
+            What::Act => self.next_act(),
             What::Look => self.look(),
         }
+    }
+
+    /// The dice of the next act: others stay what they are when one is left out.
+    pub(crate) fn dice_of_act(&mut self) -> Rng {
+        self.acts += 1;
+        let seed = self.seed.wrapping_mul(0x9e37_79b9_7f4a_7c15);
+        Rng::with_seed(seed ^ self.acts.wrapping_mul(0xd1b5_4a32_d192_ed03))
     }
 
     /// Something is to be watched from now on.
@@ -262,7 +306,7 @@ impl World {
 
     /// Counts that something worth seeing happened.
     pub(crate) fn cover(&mut self, what: &'static str) {
-        *self.coverage.entry(what).or_default() += 1;
+        *self.counts.entry(what).or_default() += 1;
     }
 
     pub(crate) fn draw(&mut self, range: RangeInclusive<u64>) -> u64 {
@@ -288,7 +332,7 @@ impl World {
     /// Alerts handed over so far.
     #[must_use]
     pub fn pushes(&self) -> u64 {
-        self.coverage.get("pushes").copied().unwrap_or(0)
+        self.counts.get("pushes").copied().unwrap_or(0)
     }
 
     /// The run as a play.

@@ -1,7 +1,7 @@
 //! Random worlds: every promise holds in each, and each deliberate fault is found.
 
 use nightjar_model::sabotage::{Sabotage, choose};
-use nightjar_world::run;
+use nightjar_world::{run, run_stale, shrink};
 
 /// Seeds of a run of the tests; `cargo xtask world` runs more.
 const SEEDS: u64 = 100;
@@ -55,6 +55,33 @@ fn seed_and_hash(line: &str) -> (u64, u64) {
     let (seed, hash) = line.split_once(' ').expect("a line has a seed and a number");
     let seed = seed.parse().expect("a seed is a number");
     (seed, u64::from_str_radix(hash, 16).expect("a play's number has 16 hexadecimal digits"))
+}
+
+#[test]
+fn what_is_stale_changes_nothing() {
+    for seed in 1..=30 {
+        let stale = run_stale(seed);
+        assert_eq!(stale.violation, None, "seed {seed}\n{}", stale.play);
+        assert_eq!(stale.hash(), run(seed, true).hash(), "seed {seed}");
+    }
+}
+
+#[test]
+fn a_failing_seed_is_made_small() {
+    choose(Some(Sabotage::ReadDoesNotWithdraw));
+    let fails = |seed: &u64| run(*seed, false).violation.is_some();
+    let seed = (1..=SEEDS_FOR_A_FAULT).find(fails).expect("it is found");
+    let whole = run(seed, true);
+    let small = shrink(seed).expect("it fails");
+    choose(None);
+    let (whole_lines, lines) = (whole.play.lines().count(), small.outcome.play.lines().count());
+    assert_eq!(
+        small.outcome.violation.map(|violation| violation.invariant),
+        whole.violation.map(|violation| violation.invariant),
+        "the same promise breaks"
+    );
+    assert!(lines * 4 < whole_lines, "{lines} of {whole_lines} lines\n{}", small.text);
+    assert!(shrink(seed).is_none(), "without the fault there is nothing to make small");
 }
 
 #[test]

@@ -60,11 +60,19 @@ pub enum Sabotage {
     DeliveryRepeated,
     /// A message is called read that nobody read.
     SilentForNothing,
+    /// A new process does not tell what the one before it was to take back.
+    WithdrawalNotRepeated,
+    /// A hello that was given up and arrives late ends the client.
+    StrayHelloEnds,
+    /// The user is not told that a message was sent.
+    SentNotTold,
+    /// The time the system granted in the background is kept.
+    GrantKept,
 }
 
 impl Sabotage {
     /// Every fault.
-    pub const ALL: [Self; 28] = [
+    pub const ALL: [Self; 32] = [
         Self::AckBeforeFsync,
         Self::DebtNotWritten,
         Self::DeadlineNotArmed,
@@ -93,6 +101,10 @@ impl Sabotage {
         Self::RecallStillCounts,
         Self::DeliveryRepeated,
         Self::SilentForNothing,
+        Self::WithdrawalNotRepeated,
+        Self::StrayHelloEnds,
+        Self::SentNotTold,
+        Self::GrantKept,
     ];
 
     /// The name on the command line.
@@ -127,6 +139,10 @@ impl Sabotage {
             Self::RecallStillCounts => "recall-still-counts",
             Self::DeliveryRepeated => "delivery-repeated",
             Self::SilentForNothing => "silent-for-nothing",
+            Self::WithdrawalNotRepeated => "withdrawal-not-repeated",
+            Self::StrayHelloEnds => "stray-hello-ends",
+            Self::SentNotTold => "sent-not-told",
+            Self::GrantKept => "grant-kept",
         }
     }
 

@@ -71,6 +71,23 @@ fn kicked_and_replaced_end_for_good() {
 }
 
 #[test]
+fn a_hello_that_was_given_up_and_arrives_late_does_not_end_the_client() {
+    let mut stage = Stage::new();
+    stage.happens(Input::Start);
+    assert_eq!(stage.client.state(), State::Handshaking);
+    stage.time_passes(10_000);
+    stage.everything_arrives();
+    assert!(stage.client.is_online(), "{:?}", stage.client.state());
+    stage.server.says_bye(ByeReason::Replaced, stage.now);
+    stage.everything_arrives();
+    assert!(stage.client.is_online(), "{:?}", ended(&stage));
+    // The second time it is somebody else.
+    stage.server.says_bye(ByeReason::Replaced, stage.now);
+    while stage.client_reads() {}
+    assert_eq!(ended(&stage), Some(&Ended::Replaced));
+}
+
+#[test]
 fn an_expired_token_is_asked_for_and_a_new_one_is_used() {
     let mut stage = Stage::online();
     stage.server.says_bye(ByeReason::Expired, stage.now);

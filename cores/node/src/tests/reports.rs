@@ -161,6 +161,49 @@ fn a_report_of_a_shared_notification_is_of_all_it_stands_for() {
     assert!(!play.cursor("bob/phone", &sent[0].conversation).showing_shared);
 }
 
+/// Bob's phone shows a storm's notification, all of it was read on his laptop, and one more
+/// message comes under its name.
+fn one_more_after_a_storm(play: &mut Play) -> (SentReply, NotificationId, Pushed) {
+    play.phone("bob/phone");
+    play.online("bob/laptop");
+    let storm: Vec<_> = (0..7).map(|_| play.says("alice", "bob")).collect();
+    play.take_pushes();
+    let shared = NotificationId::conversation(&storm[0].conversation);
+    play.read("bob/laptop", &storm[0].conversation, 7);
+    play.take_pushes();
+    let sent = play.says("alice", "bob");
+    let push = play.the_push();
+    assert_eq!(push.request.data.nid, Some(shared.clone()));
+    (sent, shared, push)
+}
+
+#[test]
+fn a_push_does_not_take_back_the_notification_it_posts() {
+    let mut play = Play::start();
+    let (sent, shared, push) = one_more_after_a_storm(&mut play);
+    assert!(!push.request.data.wd.contains(&shared), "it replaces it");
+    // Its extension asks while the provider has not answered yet.
+    let (uid, device_id) = device("bob/phone");
+    let (token_issued_at, ids) = (play.now.wall, vec![sent.message_id]);
+    let fetch = nightjar_model::FetchCommand { uid, device_id, token_issued_at, ids, since: None };
+    let Ok(Reply::Fetched(view)) = play.operator(Command::Fetch(fetch)) else { panic!("refused") };
+    assert!(!view.withdraw.contains(&shared), "{:?}", view.withdraw);
+    play.is_whole();
+}
+
+#[test]
+fn what_an_extension_showed_under_the_conversations_name_is_taken_back_by_it() {
+    let mut play = Play::start();
+    let (sent, shared, push) = one_more_after_a_storm(&mut play);
+    play.answer(&push, Answer::new(Outcome::Delivered, "200"));
+    play.extension("bob/phone", &[&sent]).unwrap();
+    play.read("bob/laptop", &sent.conversation, sent.seq);
+    let taken_back: Vec<NotificationId> =
+        play.take_pushes().into_iter().flat_map(|push| push.request.data.wd).collect();
+    assert!(taken_back.contains(&shared), "{taken_back:?}");
+    play.is_whole();
+}
+
 #[test]
 fn an_extension_of_a_device_that_signed_out_says_nothing() {
     let mut play = Play::start();

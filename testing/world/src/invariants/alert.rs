@@ -16,6 +16,8 @@ pub(crate) struct Alerts {
     delivered: BTreeMap<(PhoneNo, Place), u64>,
     /// Of these, those under the conversation's name.
     shared: BTreeSet<(PhoneNo, Place)>,
+    /// Those the device said it took off its screen.
+    taken_off: BTreeSet<(PhoneNo, Place)>,
     /// Shown on the device up to here, as the server heard it.
     surfaced: BTreeMap<(PhoneNo, ConversationId), Seq>,
     /// Requests at the provider.
@@ -74,7 +76,15 @@ impl Alerts {
     /// The same, under the message's own name. A shared notification may have been taken back for
     /// other messages meanwhile.
     pub(crate) fn was_taken_alone(&self, phone: PhoneNo, place: &Place, now_ms: u64) -> bool {
-        self.was_taken(phone, place, now_ms) && !self.shared.contains(&(phone, place.clone()))
+        let of_device = (phone, place.clone());
+        let may_be_gone = self.shared.contains(&of_device) || self.taken_off.contains(&of_device);
+        self.was_taken(phone, place, now_ms) && !may_be_gone
+    }
+
+    /// The device took it off its screen: what it is given of the message from now on is not
+    /// called pushed.
+    pub(crate) fn taken_off(&mut self, phone: PhoneNo, place: Place) {
+        self.taken_off.insert((phone, place));
     }
 
     /// Whether the conversation's notification stands, or may soon stand, for more above a place.

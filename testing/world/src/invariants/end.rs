@@ -8,7 +8,6 @@ use nightjar_node::Origin;
 
 use crate::acts::short;
 use crate::phone::{App, PhoneNo};
-use crate::provider::Mood;
 use crate::reference::Kind;
 use crate::server::WALL_START_MS;
 use crate::world::World;
@@ -44,14 +43,16 @@ impl World {
     fn come_online(&mut self) {
         self.is_ending = true;
         self.server.dies_after = None;
-        self.server.disk_ms = self.weather.disk_ms.clone();
-        self.provider.mood = Mood::Good;
+        self.disk_recovers();
+        self.provider_recovers();
         self.restart_server();
         for no in 0..self.phones.len() {
             if !self.phones[no].has_network {
                 self.find_network(no);
             }
             self.phones[no].is_hasty = false;
+            self.phones[no].dozes_until_ms = 0;
+            self.phones[no].ambush = None;
             if self.phones[no].is_signed_in {
                 self.foreground(no);
             }

@@ -2,11 +2,12 @@
 //!
 //! P1 is checked where messages are answered, given and stored (`order.rs`, `end.rs`), P2 in
 //! `dark.rs`, P3 in `alert.rs`, P4 in `withdrawal.rs`, P5 in `badge.rs`, P6 in `belongs.rs`, P7
-//! in `explained.rs`.
+//! in `explained.rs`, and what a client keeps to by itself in `client.rs`.
 
 mod alert;
 mod badge;
 mod belongs;
+mod client;
 mod dark;
 mod end;
 mod explained;
@@ -15,6 +16,7 @@ mod withdrawal;
 
 pub(crate) use alert::Alerts;
 pub(crate) use badge::Badges;
+pub(crate) use client::ClientWatch;
 pub(crate) use dark::{Dark, Told};
 pub(crate) use explained::Pairs;
 pub(crate) use order::told;
@@ -34,7 +36,7 @@ pub(crate) const WITHDRAW_WITHIN_MS: u64 = 2_000;
 pub struct Violation {
     /// Milliseconds since the world began.
     pub at_ms: u64,
-    /// `P1` to `P7`, or `panic`.
+    /// `P1` to `P7`, one of `I3` to `I12`, or `panic`.
     pub invariant: &'static str,
     /// What is wrong, for people.
     pub text: String,

@@ -1,8 +1,35 @@
 //! The server dies, or its answer does not arrive.
 
 use insta::assert_snapshot;
+use nightjar_world::World;
 
 use crate::{alice_and_bob, to_the_end};
+
+#[test]
+fn a_crowd_comes_back_spread_out() {
+    const CROWD: u64 = 100;
+    let mut world = World::calm(7);
+    for number in 0..CROWD {
+        world.phone(&format!("user{number}/phone"));
+    }
+    world.pass(10_000);
+    world.kill_server();
+    let mut attempts = Vec::new();
+    for second in 0..60 {
+        if second == 30 {
+            world.restart_server();
+        }
+        let before = world.connections_opened();
+        world.pass(1_000);
+        attempts.push(world.connections_opened() - before);
+    }
+    // Everybody at once, and then ever more rarely: never so many in a second again.
+    let peak = attempts[3..].iter().max().copied().unwrap_or_default();
+    assert!(peak < CROWD * 2 / 5, "{attempts:?}");
+    assert!(attempts[10..30].iter().sum::<u64>() < CROWD * 4, "{attempts:?}");
+    let online = (0..CROWD as usize).filter(|no| world.connections(*no) == 1).count();
+    assert!(online * 10 >= CROWD as usize * 8, "{online} are back: {attempts:?}");
+}
 
 #[test]
 fn the_sender_never_hears_that_the_message_is_safe() {
