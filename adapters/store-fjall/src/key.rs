@@ -49,7 +49,7 @@ pub(crate) enum Table {
 
 impl Table {
     /// All tables, in the order of keys.
-    pub(crate) const ALL: [Self; 29] = [
+    pub(crate) const ALL: [Self; 30] = [
         Self::Conversation,
         Self::Member,
         Self::Entry,
