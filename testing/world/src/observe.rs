@@ -378,6 +378,7 @@ impl World {
     pub(crate) fn server_hears_answer(&mut self, ticket: Ticket, answer: &Answer) {
         let now_ms = self.agenda.now_ms();
         let is_taken = answer.outcome == Outcome::Delivered;
+        self.reference.dark.tried(answer, now_ms);
         if !is_taken {
             self.cover("pushes_not_taken");
         }

@@ -291,8 +291,7 @@ impl World {
         if !self.repeats_stale || is_due {
             return;
         }
-        let over =
-            left.into_iter().flat_map(|left| [Input::Connected(*left), Input::Closed(*left)]);
+        let over = left.iter().flat_map(|left| [Input::Connected(*left), Input::Closed(*left)]);
         let stale = [Input::Timeout, Input::Committed(0), Input::StoreClosed(u32::MAX)];
         let mut wanted = None;
         for input in over.chain(stale) {

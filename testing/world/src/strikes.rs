@@ -187,8 +187,8 @@ impl World {
         let after_ms = self.rng.u64(2_000..90_000);
         self.agenda.after(after_ms, What::ProviderRecovers);
         self.hold_up(no, STRETCH_MS);
-        let others = self.reference.owners.iter();
-        let other = others.filter(|uid| **uid != self.phones[no].uid).cloned().next();
+        let mut others = self.reference.owners.iter();
+        let other = others.find(|uid| **uid != self.phones[no].uid).cloned();
         if let Some(other) = other {
             let to = self.phones[no].uid.to_string();
             self.back_end_writes(&other, &to, 4);

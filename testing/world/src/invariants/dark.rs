@@ -74,6 +74,16 @@ struct Lane {
     waits_since_ms: Option<u64>,
 }
 
+/// How long the next attempt may be away.
+fn wait_ms(answer: &Answer) -> u64 {
+    match answer.outcome {
+        Outcome::Retry | Outcome::Throttled | Outcome::AuthExpired | Outcome::ConfigError => {
+            answer.retry_after_ms.unwrap_or(RETRY_MS_MAX)
+        }
+        _ => 0,
+    }
+}
+
 impl Lane {
     fn is_on_its_way(&self, now_ms: u64, tried_until_ms: u64) -> bool {
         let waits = self.waits_since_ms.is_some_and(|since_ms| since_ms >= self.handed_ms);
@@ -246,6 +256,21 @@ impl Dark {
         lane.waits_since_ms = Some(at_ms);
     }
 
+    /// A provider answered some request, also one that only takes back: while it refuses, what is
+    /// owed waits for the next that is tried.
+    pub(crate) fn tried(&mut self, answer: &Answer, now_ms: u64) {
+        let wait_ms = wait_ms(answer);
+        if wait_ms > 0 {
+            let until_ms = now_ms + wait_ms + ANSWER_MS_MAX + SLACK_MS;
+            self.tried_until_ms = self.tried_until_ms.max(until_ms);
+        }
+    }
+
+    /// Whether the provider refused a moment ago.
+    pub(crate) fn is_refused(&self, now_ms: u64) -> bool {
+        self.tried_until_ms > now_ms
+    }
+
     /// A provider answered a request.
     pub(crate) fn answered(
         &mut self,
@@ -256,16 +281,7 @@ impl Dark {
         now_ms: u64,
     ) {
         self.catch_up(phone, now_ms);
-        let wait_ms = match answer.outcome {
-            Outcome::Retry | Outcome::Throttled | Outcome::AuthExpired | Outcome::ConfigError => {
-                answer.retry_after_ms.unwrap_or(RETRY_MS_MAX)
-            }
-            _ => 0,
-        };
-        if wait_ms > 0 {
-            let until_ms = now_ms + wait_ms + ANSWER_MS_MAX + SLACK_MS;
-            self.tried_until_ms = self.tried_until_ms.max(until_ms);
-        }
+        let wait_ms = wait_ms(answer);
         let lane = self.lanes.entry((phone, place.0.clone())).or_default();
         if lane.flying != Some(ticket) {
             return;

@@ -184,6 +184,7 @@ impl World {
             let is_left = shown.is_some_and(|shown| self.is_settled(phone, shown));
             // The withdrawals of a device leave one after the other; this one comes next.
             let is_busy = self.tickets.values().any(|busy| *busy == (phone, false));
+            let is_busy = is_busy || self.reference.dark.is_refused(now_ms);
             if is_busy || self.retries.get(&phone).is_some_and(|until_ms| *until_ms > now_ms) {
                 self.reference.withdrawals.owe(phone, id, place, now_ms);
             } else if can_be_told && is_left {
