@@ -315,6 +315,13 @@ impl Node {
             }
             Command::Trace { message_id, uid } => self.trace(ctx, message_id, &uid),
             Command::Explain { from, send, at } => self.explain(ctx, &from, *send, at),
+            other => self.command_about_pushes(ctx, other),
+        }
+    }
+
+    /// What an operator chooses of pushes, and what is kept for the server's own parts.
+    fn command_about_pushes(&mut self, ctx: Ctx<'_>, command: Command) -> Result<Reply, Stop> {
+        match command {
             Command::PushSettings { uid } => self.push_settings(ctx, &uid),
             Command::PutPushSettings { uid, settings } => {
                 self.put_push_settings(ctx, &uid, *settings)
