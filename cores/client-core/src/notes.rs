@@ -203,8 +203,9 @@ impl Client {
     /// The shell posted it: now the message is surfaced.
     pub(crate) fn notified(&mut self, id: &NotificationId) {
         let Some(message_id) = id.message_id() else { return };
+        // Also of one that was read or taken back meanwhile: the ledger says that it must go.
+        self.order(LedgerOrder::Posted(message_id), Ordered::Rest);
         if let Some((conversation, _)) = self.no_longer_posting(message_id) {
-            self.order(LedgerOrder::Posted(message_id), Ordered::Rest);
             let ms = self.now.wall.0.saturating_sub(message_id.at().0);
             self.metrics.time(Metric::SurfacedLatency, ms);
             self.is_surfaced(&conversation);

@@ -112,6 +112,26 @@ fn a_withdrawal_is_confirmed_once_it_is_off_the_screen_and_remembered() {
     assert!(stage.server.owed_withdrawals.is_empty());
 }
 
+/// A system may take its time: the notification comes to the screen after it was taken off it.
+#[test]
+fn a_notification_that_comes_to_the_screen_after_its_withdrawal_goes_again() {
+    for is_read in [false, true] {
+        let mut stage = in_background(25_000);
+        let late = id(&stage, 1);
+        assert!(stage.to_post.contains(&late));
+        if is_read {
+            stage.server.read_elsewhere(&chat(), 1, stage.now);
+        } else {
+            stage.server.withdraw(late.clone(), stage.now);
+        }
+        while stage.client_reads() || stage.commits() || stage.server_reads() {}
+        assert!(stage.server.owed_withdrawals.is_empty(), "it is confirmed");
+        stage.screen.insert(late.clone());
+        stage.happens(Input::Notified(late.clone()));
+        assert!(!stage.screen.contains(&late), "read: {is_read}");
+    }
+}
+
 #[test]
 fn what_was_never_posted_here_is_withdrawn_and_confirmed_too() {
     let mut stage = Stage::online();
