@@ -1,7 +1,7 @@
 //! What two people are to each other. Each side is a row of its own user's lane; what one side
 //! says reaches the other as a note, and either side alone is right at every moment.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, VecDeque};
 
 use nightjar_model::{ContactAction, ContactState, ContactView, Reject, Uid, WallMs, limits};
 use serde::{Deserialize, Serialize};
@@ -28,6 +28,42 @@ pub struct ContactsHead {
     pub asked: u32,
     /// Whom the user blocks.
     pub blocked: BTreeSet<Uid>,
+}
+
+/// Contacts that changed last, so that a device that is nearly up to date is told of them alone:
+/// a user may have [`limits::CONTACTS_MAX`].
+#[derive(Debug, Default)]
+pub(crate) struct RecentContacts {
+    /// Every change above this version is in `changes`.
+    from: u64,
+    /// Version and whose it is, ascending.
+    changes: VecDeque<(u64, Uid)>,
+}
+
+/// Changes that are kept at hand for each user.
+const RECENT_MAX: usize = 64;
+
+impl RecentContacts {
+    /// Of a user who was just loaded: nothing is known of earlier changes.
+    pub(crate) fn since(from: u64) -> Self {
+        Self { from, changes: VecDeque::new() }
+    }
+
+    fn changed(&mut self, version: u64, other: &Uid) {
+        self.changes.retain(|(_, uid)| uid != other);
+        self.changes.push_back((version, other.clone()));
+        if self.changes.len() > RECENT_MAX
+            && let Some((version, _)) = self.changes.pop_front()
+        {
+            self.from = version;
+        }
+    }
+
+    /// Who changed above a version; `None` where that is not known.
+    fn above(&self, version: u64) -> Option<impl Iterator<Item = &Uid>> {
+        let newer = self.changes.iter().filter(move |(at, _)| *at > version).map(|(_, uid)| uid);
+        (version >= self.from).then_some(newer)
+    }
 }
 
 /// What one side tells the other.
@@ -108,7 +144,7 @@ impl User {
     /// The user wants something of a contact.
     ///
     /// # Errors
-    /// [`Reject::BadRequest`] for oneself, [`Reject::NotAsked`], [`Reject::LimitReached`];
+    /// [`Reject::Oneself`], [`Reject::NotAsked`], [`Reject::LimitReached`];
     /// [`Missing`].
     pub fn want_contact(
         &mut self,
@@ -119,7 +155,7 @@ impl User {
         changes: &mut Changes,
     ) -> Result<Contacted, Stop> {
         if *other == self.row.uid {
-            return Err(Reject::BadRequest.into());
+            return Err(Reject::Oneself.into());
         }
         let old = read::contact(rows, &self.row.uid, other)?;
         let (state, says) = wanted(state_of(old.as_ref()), action)?;
@@ -205,6 +241,23 @@ impl User {
             .collect())
     }
 
+    /// The rows that changed above a version. Where not all of those are at hand, every row there
+    /// is.
+    pub(crate) fn contact_rows_above(
+        &self,
+        rows: &dyn Rows,
+        version: u64,
+    ) -> Result<Vec<ContactRow>, Missing> {
+        if version >= self.row.contacts.version {
+            return Ok(Vec::new());
+        }
+        let Some(newer) = self.recent_contacts.above(version) else {
+            return self.contact_rows(rows);
+        };
+        let found = newer.map(|other| read::contact(rows, &self.row.uid, other));
+        Ok(found.collect::<Result<Vec<_>, _>>()?.into_iter().flatten().collect())
+    }
+
     /// Whether the row says no more than that there was a contact.
     pub(crate) fn is_gone(&self, row: &ContactRow) -> bool {
         row.state == ContactState::None && !self.blocks(&row.other)
@@ -255,6 +308,7 @@ impl User {
         let row = ContactRow { uid, other: other.clone(), state, version, at: now };
         self.count(&row, true);
         self.row.contacts.version = version;
+        self.recent_contacts.changed(version, other);
         self.write_reserved(changes);
         let view = self.contact_view(other, Some(&row));
         changes.put(Row::Contact(row));

@@ -46,11 +46,7 @@ impl User {
         now: WallMs,
         changes: &mut Changes,
     ) -> Result<(Vec<(u64, Changed)>, bool), Stop> {
-        let contacts = if point.version < self.row.contacts.version {
-            self.contact_rows(rows)?
-        } else {
-            Vec::new()
-        };
+        let contacts = self.contact_rows_above(rows, point.version)?;
         let profiles = self.profile_changes(rows)?;
         let old = |at: WallMs| at.after(limits::CHANGES_KEPT_MS) < now;
         let (gone, contacts): (Vec<_>, Vec<_>) =

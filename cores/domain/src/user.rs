@@ -8,7 +8,7 @@ use nightjar_model::{
     Binding, ConversationId, DeviceId, Entry, PushSettings, Seq, Uid, WallMs, limits,
 };
 
-use crate::contact::ContactsHead;
+use crate::contact::{ContactsHead, RecentContacts};
 use crate::conversation::Conversation;
 use crate::device::Device;
 use crate::keys::{Key, Scan};
@@ -55,6 +55,7 @@ pub struct User {
     pub(crate) muted: BTreeSet<ConversationId>,
     pub(crate) places: BTreeMap<ConversationId, Place>,
     pub(crate) unread: u64,
+    pub(crate) recent_contacts: RecentContacts,
     counter: u64,
 }
 
@@ -78,6 +79,7 @@ impl User {
             // Above everything that was ever given out: what changed while the user was not in
             // memory is newer than every token.
             counter: row.counter_ceiling + 1,
+            recent_contacts: RecentContacts::since(row.contacts.version),
             row,
             devices: BTreeMap::new(),
             settings: PushSettings::unset(),

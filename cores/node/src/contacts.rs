@@ -54,6 +54,7 @@ impl Node {
         action: ContactAction,
         conn: Option<ConnId>,
     ) -> Result<Reply, Stop> {
+        let have_talked = self.have_talked(ctx, uid, other)?;
         self.with_user(ctx, uid)?;
         let user = self.users.get_mut(uid).expect("it was loaded above");
         let came_to =
@@ -64,8 +65,12 @@ impl Node {
         if came_to.changed {
             self.tell_of_contact(uid, &came_to.view, conn);
         }
-        if came_to.view.blocked {
+        let is_stranger = came_to.view.state != ContactState::Accepted && !have_talked;
+        if came_to.view.blocked || is_stranger {
             self.hide_from(uid, other);
+        }
+        if is_stranger {
+            self.hide_from(other, uid);
         }
         Ok(Reply::Contact(came_to.view))
     }

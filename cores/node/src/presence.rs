@@ -5,8 +5,8 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use nightjar_domain::{Missing, Stop, User, read};
 use nightjar_model::{
-    ConnId, ConversationId, Mono, Notice, PresenceCommand, PresenceStatus, PresenceView, Reject,
-    Reply, Uid, limits,
+    ConnId, ContactState, ConversationId, Mono, Notice, PresenceCommand, PresenceStatus,
+    PresenceView, Reject, Reply, Uid, limits,
 };
 
 use crate::device::Me;
@@ -102,8 +102,8 @@ impl Presence {
 
 impl Node {
     /// Looks at users, no longer looks at users, says something of oneself. Answers those of
-    /// `subscribe` whom the asker may see: people they have a direct conversation with, and who did
-    /// not block them.
+    /// `subscribe` whom the asker may see: contacts, and people they have a direct conversation
+    /// with, who did not block them.
     ///
     /// # Errors
     /// [`Reject::LimitReached`] above [`limits::PRESENCE_MAX`] users on one connection.
@@ -116,10 +116,10 @@ impl Node {
         // Rows first: what is missing must change nothing.
         let mut seen = Vec::new();
         for uid in &command.subscribe {
-            let id = ConversationId::direct(&me.uid, uid);
-            if read::conversation(ctx.rows, &id)?.is_some_and(|row| row.head > 0)
-                && !self.with_user(ctx, uid)?.blocks(&me.uid)
-            {
+            let is_known = self.have_talked(ctx, &me.uid, uid)?
+                || read::contact(ctx.rows, &me.uid, uid)?
+                    .is_some_and(|row| row.state == ContactState::Accepted);
+            if is_known && !self.with_user(ctx, uid)?.blocks(&me.uid) {
                 seen.push(uid);
             }
         }
@@ -139,6 +139,17 @@ impl Node {
             views.push(self.presence.watch(me.conn, view)?);
         }
         Ok(Reply::Presence(views))
+    }
+
+    /// Whether two people have a direct conversation.
+    pub(crate) fn have_talked(
+        &self,
+        ctx: Ctx<'_>,
+        one: &Uid,
+        other: &Uid,
+    ) -> Result<bool, Missing> {
+        let id = ConversationId::direct(one, other);
+        Ok(read::conversation(ctx.rows, &id)?.is_some_and(|row| row.head > 0))
     }
 
     /// `other` no longer looks at the user: who is blocked last sees them go.

@@ -57,6 +57,8 @@ pub enum Reject {
     Blocked,
     /// Nobody asked for what is agreed to.
     NotAsked,
+    /// A user names themselves where only another makes sense.
+    Oneself,
     /// The token is older than what is kept, or of another life of this store.
     TooOld,
     /// A count would pass its limit.
@@ -73,7 +75,7 @@ pub enum Reject {
 
 impl Reject {
     /// Every reject, in the order of the documentation.
-    pub const ALL: [Self; 31] = [
+    pub const ALL: [Self; 32] = [
         Self::BadFrame,
         Self::BadLength,
         Self::TooLarge,
@@ -99,6 +101,7 @@ impl Reject {
         Self::Exists,
         Self::Blocked,
         Self::NotAsked,
+        Self::Oneself,
         Self::TooOld,
         Self::LimitReached,
         Self::RateLimited,
@@ -140,6 +143,7 @@ impl Reject {
             Self::NotAsked => (34, 409, "not_asked", false),
             Self::UnknownTemplate => (35, 404, "unknown_template", false),
             Self::UnknownWebhook => (36, 404, "unknown_webhook", false),
+            Self::Oneself => (37, 400, "oneself", false),
             Self::Internal => (40, 500, "internal", true),
         }
     }
@@ -207,6 +211,7 @@ impl Reject {
             Self::Exists => "something with this id exists already",
             Self::Blocked => "the receiver takes no messages from this sender",
             Self::NotAsked => "this user has not asked to be a contact; send a request",
+            Self::Oneself => "nobody is a contact of their own; name another user",
             Self::TooOld => "what changed since this token is not kept; sync without 'since'",
             Self::LimitReached => "a limit of docs/protocol.md was reached",
             Self::RateLimited => "too many attempts from this address; wait a second and try again",

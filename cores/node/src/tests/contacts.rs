@@ -85,7 +85,7 @@ fn the_same_again_changes_nothing_and_has_the_same_version() {
 fn what_makes_no_sense_is_refused_and_changes_nothing() {
     let mut play = Play::start();
     assert_eq!(act(&mut play, "alice", "bob", Action::Accept), Err(Reject::NotAsked));
-    assert_eq!(act(&mut play, "alice", "alice", Action::Request), Err(Reject::BadRequest));
+    assert_eq!(act(&mut play, "alice", "alice", Action::Request), Err(Reject::Oneself));
     assert_eq!(contacts(&mut play, "alice"), Vec::<String>::new());
     assert_eq!(play.store.all_rows().count(), 0);
 }

@@ -163,3 +163,26 @@ fn a_connection_looks_at_a_bounded_number_of_people() {
     play.online("alice/laptop");
     assert_eq!(look(&mut play, "alice/laptop", &names[..1]).unwrap().len(), 1);
 }
+
+#[test]
+fn contacts_see_each_other_until_they_are_none() {
+    use nightjar_model::ContactAction as Action;
+    let mut play = Play::start();
+    let does = |play: &mut Play, name: &str, other: &str, action| {
+        let (uid, other) = (uid(name), uid(other));
+        play.operator(Command::ContactAs { uid, other, action }).unwrap();
+    };
+    play.online("alice/laptop");
+    play.online("bob/phone");
+    does(&mut play, "alice", "bob", Action::Request);
+    assert_eq!(look(&mut play, "alice/laptop", &["bob"]).unwrap(), [], "he has not agreed");
+    does(&mut play, "bob", "alice", Action::Accept);
+    assert_eq!(look(&mut play, "alice/laptop", &["bob"]).unwrap().len(), 1);
+    assert_eq!(look(&mut play, "bob/phone", &["alice"]).unwrap().len(), 1);
+    told(&mut play, "alice/laptop");
+    told(&mut play, "bob/phone");
+    does(&mut play, "alice", "bob", Action::Remove);
+    assert_eq!(told(&mut play, "alice/laptop"), ["-bob"]);
+    assert_eq!(told(&mut play, "bob/phone"), ["-alice"]);
+    assert_eq!(look(&mut play, "alice/laptop", &["bob"]).unwrap(), []);
+}
