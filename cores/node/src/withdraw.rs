@@ -233,9 +233,6 @@ impl Node {
         uid: &Uid,
         id: &ConversationId,
     ) -> Result<(), Missing> {
-        if Sabotage::WithdrawalNotRepeated.is_on() {
-            return Ok(());
-        }
         let Some(user) = self.users.get(uid) else { return Ok(()) };
         let mut owed = Vec::new();
         for device in user.devices.values() {

@@ -60,8 +60,6 @@ pub enum Sabotage {
     DeliveryRepeated,
     /// A message is called read that nobody read.
     SilentForNothing,
-    /// A new process does not tell what the one before it was to take back.
-    WithdrawalNotRepeated,
     /// A hello that was given up and arrives late ends the client.
     StrayHelloEnds,
     /// The user is not told that a message was sent.
@@ -72,7 +70,7 @@ pub enum Sabotage {
 
 impl Sabotage {
     /// Every fault.
-    pub const ALL: [Self; 32] = [
+    pub const ALL: [Self; 31] = [
         Self::AckBeforeFsync,
         Self::DebtNotWritten,
         Self::DeadlineNotArmed,
@@ -101,7 +99,6 @@ impl Sabotage {
         Self::RecallStillCounts,
         Self::DeliveryRepeated,
         Self::SilentForNothing,
-        Self::WithdrawalNotRepeated,
         Self::StrayHelloEnds,
         Self::SentNotTold,
         Self::GrantKept,
@@ -139,7 +136,6 @@ impl Sabotage {
             Self::RecallStillCounts => "recall-still-counts",
             Self::DeliveryRepeated => "delivery-repeated",
             Self::SilentForNothing => "silent-for-nothing",
-            Self::WithdrawalNotRepeated => "withdrawal-not-repeated",
             Self::StrayHelloEnds => "stray-hello-ends",
             Self::SentNotTold => "sent-not-told",
             Self::GrantKept => "grant-kept",
