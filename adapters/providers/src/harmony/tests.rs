@@ -249,5 +249,8 @@ async fn what_is_wrong_with_a_table_is_named() {
         account(&|account| account["private_key"] = "hush".into()),
         account(&|account| account["project_id"] = "../1".into()),
     ];
-    insta::assert_snapshot!(told.join("\n"));
+    let told = told.join("\n");
+    // The key is made anew for each run, and is not always as long.
+    let column = told.split("column ").nth(1).and_then(|rest| rest.split(')').next());
+    insta::assert_snapshot!(told.replace(column.expect("a place in the file"), "N"));
 }

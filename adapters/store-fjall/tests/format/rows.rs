@@ -2,9 +2,9 @@
 
 use nightjar_domain::{
     AmendedRow, BindingRow, ContactRow, ContactsHead, ConversationRow, CursorRow, DeviceRow,
-    EventCursorRow, EventRow, MemberRow, MessageRow, NoteRow, OutcomeRow, OwnRow, PasswordRow,
-    PlaceRow, ProfileChangeRow, PushSettingsRow, RecalledRow, Row, Said, SentRow, TokenRow,
-    TraceRow, UserRow, WorkRow,
+    EventCursorRow, EventRow, KeptRow, MemberRow, MessageRow, NoteRow, OutcomeRow, OwnRow,
+    PasswordRow, PlaceRow, ProfileChangeRow, PushSettingsRow, RecalledRow, Row, Said, SentRow,
+    TokenRow, TraceRow, UserRow, WorkRow,
 };
 use nightjar_model::{
     Binding, BindingKey, ClientMsgId, ContactState, ConversationId, ConversationKind,
@@ -153,6 +153,10 @@ fn user() -> Vec<Row> {
             counter_ceiling: 2048,
             tokens_valid_from: WallMs(5),
         }),
+        Row::Password(PasswordRow {
+            uid: bob(),
+            keys: PasswordKeys { sha1: Some(keys(20)), sha256: Some(keys(32)) },
+        }),
         Row::Device(DeviceRow {
             uid: bob(),
             device_id: phone(),
@@ -247,10 +251,6 @@ fn user() -> Vec<Row> {
             title: "{$from_name}".into(),
             body: "{0}".into(),
         }),
-        Row::Password(PasswordRow {
-            uid: bob(),
-            keys: PasswordKeys { sha1: Some(keys(20)), sha256: Some(keys(32)) },
-        }),
         Row::Outcome(OutcomeRow { number: 7, json: "{\"outcome\":\"delivered\"}".into() }),
         Row::Credential(Credential {
             key: main_fcm(),
@@ -274,6 +274,11 @@ fn user() -> Vec<Row> {
             failed: vec![("UNREGISTERED".into(), 1)],
             arrived: 3,
             clicked: 2,
+        }),
+        Row::Kept(KeptRow {
+            gateway: "wukong".into(),
+            key: "token/bob".into(),
+            json: Secret::new("{}".into()),
         }),
     ]
 }
