@@ -255,12 +255,21 @@ pub(crate) struct WukongWebhookSection {
     pub(crate) url: String,
 }
 
+impl WukongSection {
+    /// Where WKProto listens unless somebody chose otherwise.
+    pub(crate) const TCP: &str = "127.0.0.1:5100";
+    /// The same over WebSocket.
+    pub(crate) const WS: &str = "127.0.0.1:5200";
+    /// And the HTTP API.
+    pub(crate) const HTTP: &str = "127.0.0.1:5001";
+}
+
 impl Default for WukongSection {
     fn default() -> Self {
         Self {
-            tcp: "127.0.0.1:5100".into(),
-            ws: "127.0.0.1:5200".into(),
-            http: "127.0.0.1:5001".into(),
+            tcp: Self::TCP.into(),
+            ws: Self::WS.into(),
+            http: Self::HTTP.into(),
             manager_token: None,
             webhook: WukongWebhookSection::default(),
             push_if_unread_after_s: 30,

@@ -300,6 +300,25 @@ fn admin_keys(config: &Config, is_development: bool) -> Vec<(String, Secret<Stri
     keys
 }
 
+/// A listener on an address nobody chose is left out where another program listens already, so
+/// that a second server can run beside it; one that somebody chose must open.
+pub(crate) async fn bind_unless_taken(
+    address: &str,
+    option: &str,
+    default: &str,
+) -> anyhow::Result<Option<TcpListener>> {
+    let is_taken = |error: &std::io::Error| error.kind() == std::io::ErrorKind::AddrInUse;
+    match bind(address, option).await {
+        Err(error)
+            if address == default && error.root_cause().downcast_ref().is_some_and(is_taken) =>
+        {
+            tracing::warn!("{address} is taken: nothing listens there; set {option}");
+            Ok(None)
+        }
+        other => other,
+    }
+}
+
 pub(crate) async fn bind(address: &str, option: &str) -> anyhow::Result<Option<TcpListener>> {
     if address.is_empty() {
         return Ok(None);

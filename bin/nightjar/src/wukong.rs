@@ -11,9 +11,9 @@ use nightjar_gateway_wukong::{Addresses, Webhook, WukongApi, WukongGateway};
 use nightjar_session::wukong::WkSessionConfig;
 use tokio::sync::watch;
 
-use crate::config::Config;
+use crate::config::{Config, WukongSection};
 use crate::listen;
-use crate::serve::{address_of, bind};
+use crate::serve::{address_of, bind_unless_taken};
 
 /// A listener's name in the ready file, and where it is if it is on.
 type Listening = (&'static str, Option<SocketAddr>);
@@ -38,9 +38,9 @@ pub(crate) async fn start(
         let webhook = Webhook::parse(&section.webhook.url).context("wukong.webhook.url")?;
         tokio::spawn(Arc::clone(&gateway).tell(webhook));
     }
-    let tcp = bind(&section.tcp, "wukong.tcp").await?;
-    let websocket = bind(&section.ws, "wukong.ws").await?;
-    let http = bind(&section.http, "wukong.http").await?;
+    let tcp = bind_unless_taken(&section.tcp, "wukong.tcp", WukongSection::TCP).await?;
+    let websocket = bind_unless_taken(&section.ws, "wukong.ws", WukongSection::WS).await?;
+    let http = bind_unless_taken(&section.http, "wukong.http", WukongSection::HTTP).await?;
     let addresses =
         Addresses { tcp: address_of(tcp.as_ref())?, websocket: address_of(websocket.as_ref())? };
     let http_address = address_of(http.as_ref())?;

@@ -1,6 +1,5 @@
 //! `[xmpp]`: its options, its certificate, its listeners.
 
-use std::io;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -13,13 +12,12 @@ use nightjar_gateway_xmpp::{Door, XmppGateway};
 use nightjar_model::Secret;
 use nightjar_xmpp_session::StreamConfig;
 use serde::{Deserialize, Serialize};
-use tokio::net::TcpListener;
 use tokio::sync::watch;
 use tokio_rustls::TlsAcceptor;
 use tokio_rustls::rustls::pki_types::CertificateDer;
 use tokio_rustls::rustls::pki_types::pem::PemObject;
 
-use crate::serve::write_private;
+use crate::serve::{bind_unless_taken, write_private};
 
 /// Where XMPP listens unless somebody chose otherwise.
 const LISTEN: &str = "127.0.0.1:5222";
@@ -32,9 +30,9 @@ const LISTEN_TLS: &str = "127.0.0.1:5223";
 pub(crate) struct XmppSection {
     /// TCP with STARTTLS. Default `127.0.0.1:5222`, left out where the port is taken; empty turns
     /// it off.
-    pub(crate) listen: Option<String>,
+    pub(crate) listen: String,
     /// Direct TLS. Default `127.0.0.1:5223`, left out where the port is taken; empty turns it off.
-    pub(crate) tls: Option<String>,
+    pub(crate) tls: String,
     /// The domain of every account. Default `localhost`.
     pub(crate) domain: String,
     /// Certificate chain, PEM. Without one the server makes its own, for loopback.
@@ -64,8 +62,8 @@ pub(crate) enum Plaintext {
 impl Default for XmppSection {
     fn default() -> Self {
         Self {
-            listen: None,
-            tls: None,
+            listen: LISTEN.into(),
+            tls: LISTEN_TLS.into(),
             domain: "localhost".into(),
             cert_file: None,
             key_file: None,
@@ -81,10 +79,7 @@ impl XmppSection {
     /// Options and addresses that listeners on other addresses than loopback would need TLS for.
     pub(crate) fn listeners(&self) -> [(&'static str, &str, bool); 2] {
         let has_tls = self.cert_file.is_some();
-        [
-            ("xmpp.listen", self.listen.as_deref().unwrap_or(LISTEN), has_tls),
-            ("xmpp.tls", self.tls.as_deref().unwrap_or(LISTEN_TLS), has_tls),
-        ]
+        [("xmpp.listen", self.listen.as_str(), has_tls), ("xmpp.tls", self.tls.as_str(), has_tls)]
     }
 
     /// What is wrong with it: an option and why.
@@ -161,36 +156,13 @@ pub(crate) async fn start(
         ("xmpp.tls", &section.tls, LISTEN_TLS, Door::Tls, Some(direct)),
     ];
     for (address, (option, chosen, default, door, direct)) in addresses.iter_mut().zip(doors) {
-        let Some(listener) = bind(option, chosen.as_deref(), default).await? else { continue };
+        let Some(listener) = bind_unless_taken(chosen, option, default).await? else { continue };
         *address = Some(listener.local_addr().context("a listener has no address")?);
         let gateway = Arc::clone(&gateway);
         tokio::spawn(gateway.serve(listener, door, direct, stopping.clone()));
     }
     let [listen, tls] = addresses;
     Ok(Xmpp { gateway, listen, tls })
-}
-
-/// A listener somebody chose must open; one that nobody chose is left out where another program
-/// listens already.
-async fn bind(
-    option: &str,
-    chosen: Option<&str>,
-    default: &str,
-) -> anyhow::Result<Option<TcpListener>> {
-    let address = chosen.unwrap_or(default);
-    if address.is_empty() {
-        return Ok(None);
-    }
-    match TcpListener::bind(address).await {
-        Ok(listener) => Ok(Some(listener)),
-        Err(error) if chosen.is_none() && error.kind() == io::ErrorKind::AddrInUse => {
-            tracing::warn!("{address} is taken, XMPP does not listen there; set {option}");
-            Ok(None)
-        }
-        Err(error) => Err(error).with_context(|| {
-            format!("{option}: cannot listen on {address}; is another server running there?")
-        }),
-    }
 }
 
 /// A certificate of this server's own, kept so that a client that trusted it once goes on doing so.
