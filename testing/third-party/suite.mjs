@@ -62,11 +62,14 @@ export class Suite {
     const config = this.file(
       `${name}.toml`,
       `[server]\nadmin_key = "${ADMIN_KEY}"\ntoken_secret = "a secret of the test"\n` +
-        `listen = "127.0.0.1:0"\n[native]\nlisten = "127.0.0.1:0"\n${tables}`,
+        `listen = "127.0.0.1:0"\n[native]\nlisten = "127.0.0.1:0"\n` +
+        `[wukong]\ntcp = ""\nws = ""\nhttp = ""\n[xmpp]\nlisten = ""\ntls = ""\n${tables}`,
     );
     const data = join(this.#folder, `${name}.data`);
     const arguments_ = ['serve', '--config', config, '--data-dir', data, '--ready-file', ready];
     const child = spawn(this.binary, arguments_, { stdio: ['ignore', 'pipe', 'pipe'] });
+    // A check that throws ends this program before `end`.
+    process.on('exit', () => child.kill());
     const server = { child, log: '' };
     for (const stream of [child.stdout, child.stderr]) {
       stream.on('data', (bytes) => (server.log += bytes));

@@ -124,6 +124,9 @@ pub(crate) async fn put_password(
             api.passwords.keys(password).await.map_err(|error| bad(error.to_string()))?
         }
         (Some(_), None) => return Err(bad(format!("password is over {PASSWORD_BYTES_MAX} bytes"))),
+        (None, Some(ScramBody { sha1: None, sha256: None })) => {
+            return Err(bad("scram holds neither sha1 nor sha256".to_owned()));
+        }
         (None, Some(ScramBody { sha1, sha256 })) => PasswordKeys {
             sha1: sha1.map(|keys| keys_of("sha1", 20, &keys)).transpose()?,
             sha256: sha256.map(|keys| keys_of("sha256", 32, &keys)).transpose()?,

@@ -186,6 +186,8 @@ async fn a_password_that_cannot_be_typed_is_refused_by_name() {
         let answer = api.put(path, body.clone()).await;
         assert_eq!(answer.status, 400, "{body}");
     }
+    let empty = api.put(path, json!({"scram": {}})).await.json().to_string();
+    assert!(empty.contains("neither sha1 nor sha256"), "{empty}");
     let mut client = XmppClient::connect(&scene.server).await;
     assert_eq!(client.prove("carol", "a").await.name(), "failure");
     let phone = Login::new("carol", "phone").to(&scene.server).await;
